@@ -1,0 +1,68 @@
+# The study as one DAG: from raw images to tables, figures, claims and the page.
+#
+#   snakemake                                      the paper itself: config.yaml
+#   snakemake --configfile presets/digits.yaml     a preset over it, into its own results folder
+#   snakemake plan | baselines | tables | figures | claims | report
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/select.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+    baselines,
+    tables,
+    figures,
+    claims,
+    report,
+    plan,
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/report.html",
+        selection_file(),
+
+
+rule baselines:
+    input:
+        run_files("metrics.json", methods=["teacher", "scratch", "vanilla"]),
+
+
+rule tables:
+    input:
+        expand("<results>/tables/table{number}.{kind}", number=[1, 2], kind=["csv", "md", "tex"]),
+
+
+rule figures:
+    input:
+        expand("<results>/figures/figure{number}.{kind}", number=range(1, 6), kind=["svg", "png"]),
+
+
+rule claims:
+    input:
+        expand("<results>/claims.{kind}", kind=["csv", "md"]),
+
+
+rule report:
+    input:
+        "<results>/report.html",
+
+
+rule plan:
+    params:
+        python=PYTHON,
+        config=CONFIG_JSON,
+    shell:
+        "{params.python} -m kdbench plan --config {params.config:q}"

@@ -1,0 +1,28 @@
+"""Choose and set up the device a run computes on."""
+
+import os
+
+import torch
+
+from kdbench.errors import KdbenchError
+
+
+def set_up_device(name: str, threads: int) -> torch.device:
+    """The device called ``name`` (auto: a GPU where there is one), with results made repeatable on it.
+
+    Raises KdbenchError where a GPU is asked for and there is none.
+    """
+    torch.set_num_threads(threads)
+    if name == "cuda" and not torch.cuda.is_available():
+        raise KdbenchError("device: cuda was asked for, but torch sees no GPU: set device to auto or cpu")
+    device = torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    if device.type == "cuda":
+        # cuBLAS repeats its results bit by bit only with a fixed workspace.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    return device
+
+
+def device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

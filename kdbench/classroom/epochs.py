@@ -1,0 +1,124 @@
+"""The epoch loop: the only one in this package, whatever the method."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kdbench.classroom.evaluate import Evaluation, predict_logits
+from kdbench.classroom.losses import Losses
+from kdbench.classroom.mentors import Mentors
+from kdbench.classroom.seeding import generator, stream_seed
+from kdbench.classroom.view import augment
+from kdbench.errors import KdbenchError
+from kdbench.objectives.prediction import Prediction
+from kdbench.plan import Run
+
+
+@dataclass
+class Classroom:
+    """All that an epoch works on.
+
+    ``images`` uint8 [N, C, H, W] and ``labels`` int64 [N] are the whole training set on the device;
+    ``training`` and ``validation`` are the indices int64 of those learned from and of those held out.
+    """
+
+    run: Run
+    pupils: nn.ModuleDict
+    losses: Losses
+    mentors: Mentors
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    images: Tensor
+    labels: Tensor
+    training: Tensor
+    validation: Tensor
+    device: torch.device
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def batches(count: int, size: int, order: torch.Generator) -> Iterator[Tensor]:
+    """Positions 0..count-1 in random order, cut into batches.
+
+    A last batch of one image joins the batch before it, since batch normalisation cannot train on one.
+    """
+    cuts = list(torch.randperm(count, generator=order).split(size))
+    if len(cuts) > 1 and len(cuts[-1]) == 1:
+        cuts[-2:] = [torch.cat(cuts[-2:])]
+    return iter(cuts)
+
+
+def steps_per_epoch(count: int, size: int) -> int:
+    full, rest = divmod(count, size)
+    return full + (rest > 1) + (full == 0 and rest == 1)
+
+
+def train_epoch(room: Classroom, epoch: int) -> None:
+    """Train every learner on every training image once, and append a row a learner to the history.
+
+    Raises KdbenchError where a loss becomes infinite or not a number.
+    """
+    run = room.run
+    order = generator(run.seed, "order", epoch)
+    draws = generator(run.seed, "augmentation", epoch)
+    torch.manual_seed(stream_seed(run.seed, "noise", run.name, epoch))
+    room.pupils.train()
+    sums = {name: Sums(room.device) for name in room.pupils}
+    for positions in batches(len(room.training), run.training.batch_size, order):
+        index = room.training[positions.to(room.device)]
+        labels = room.labels[index]
+        images = augment(room.images[index], run.training.augmentation, draws)
+        predictions = {name: Prediction(pupil(images)) for name, pupil in room.pupils.items()}
+        losses = room.losses(
+            predictions, labels, room.mentors.predictions("teacher", index), room.mentors.predictions("peer", index)
+        )
+        room.optimizer.zero_grad()
+        torch.stack([loss["total"] for loss in losses.values()]).sum().backward()
+        room.optimizer.step()
+        room.schedule.step()
+        for name, loss in losses.items():
+            sums[name].add(loss, predictions[name].logits, labels)
+    for name, total in sums.items():
+        row = {"learner": name, "epoch": epoch, **total.means()}
+        if not math.isfinite(row["train_loss"]):
+            raise KdbenchError(
+                f"{run.name} seed {run.seed}: the loss of {name} became {row['train_loss']} in epoch {epoch} "
+                f"(learning rate {run.training.learning_rate:g}): lower learning_rate in the configuration"
+            )
+        room.history.append({**row, **validation_figures(room, name)})
+
+
+class Sums:
+    """Running sums over an epoch, kept on the device so that no step waits for the host."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.losses: dict[str, Tensor] = {}
+        self.correct = torch.zeros((), dtype=torch.int64, device=device)
+        self.images = 0
+
+    def add(self, losses: dict[str, Tensor], logits: Tensor, labels: Tensor) -> None:
+        for source, loss in losses.items():
+            weighted = loss.detach().double() * len(labels)
+            self.losses[source] = self.losses[source] + weighted if source in self.losses else weighted
+        self.correct += (logits.detach().argmax(1) == labels).sum()
+        self.images += len(labels)
+
+    def means(self) -> dict[str, float]:
+        """Mean loss over the epoch's images, whole and by source, and accuracy in percent, measured while learning."""
+        means = {
+            "train_loss": self.losses["total"].item() / self.images,
+            "train_accuracy": 100 * self.correct.item() / self.images,
+        }
+        sources = (source for source in self.losses if source != "total")
+        return means | {f"loss_{source}": self.losses[source].item() / self.images for source in sources}
+
+
+def validation_figures(room: Classroom, name: str) -> dict[str, float]:
+    if not len(room.validation):
+        return {}
+    logits = predict_logits(room.pupils[name], room.images[room.validation], room.device)
+    held_out = Evaluation(logits, room.labels[room.validation].cpu())
+    return {"validation_loss": held_out.loss, "validation_accuracy": held_out.accuracy}

@@ -1,0 +1,38 @@
+"""What a run leaves behind besides weights: its history and its predictions on the test images."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kdbench.classroom.evaluate import Evaluation
+from kdbench.files import write_text, write_with
+
+HISTORY_COLUMNS = ["learner", "epoch", "train_loss", "train_accuracy"]
+OPTIONAL_COLUMNS = ["validation_loss", "validation_accuracy", "loss_labels", "loss_teacher", "loss_peers"]
+
+
+def write_predictions(found: Evaluation, path: Path) -> None:
+    """Test-set predictions by image: ``predicted`` class int16, ``confidence`` float16 in 0..1, ``correct`` bool; all [N]."""
+    predicted, confidence = found.classes_and_confidences()
+    arrays = {
+        "predicted": predicted.numpy().astype(np.int16),
+        "confidence": confidence.numpy().astype(np.float16),
+        "correct": (predicted == found.labels).numpy(),
+    }
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as stream:
+            np.savez_compressed(stream, **arrays)
+
+    write_with(path, write)
+
+
+def write_history(history: list[dict[str, Any]], path: Path) -> None:
+    """A row per epoch and learner; losses in nats, accuracies in percent."""
+    columns = HISTORY_COLUMNS + [name for name in OPTIONAL_COLUMNS if any(name in row for row in history)]
+    lines = [",".join(columns)]
+    for row in history:
+        cells = (row.get(name, "") for name in columns)
+        lines.append(",".join(f"{cell:.6f}" if isinstance(cell, float) else str(cell) for cell in cells))
+    write_text(path, "\n".join(lines) + "\n")

@@ -1,0 +1,200 @@
+"""Carry out one run: train its learners, evaluate them once on the test images, write what it found."""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import nn
+
+import kdbench
+from kdbench.classroom.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
+from kdbench.classroom.device import device_name, set_up_device
+from kdbench.classroom.epochs import Classroom, steps_per_epoch, train_epoch
+from kdbench.classroom.evaluate import Evaluation, predict_logits
+from kdbench.classroom.learners import Pupil, build_pupil
+from kdbench.classroom.losses import Losses
+from kdbench.classroom.mentors import Mentors
+from kdbench.classroom.optimise import make_optimizer, make_schedule
+from kdbench.classroom.records import write_history, write_predictions
+from kdbench.classroom.reported_epoch import ReportedEpochs
+from kdbench.data.store import PackedImages, load_packed, read_tensors, write_tensors
+from kdbench.errors import KdbenchError
+from kdbench.files import write_json
+from kdbench.networks.build import count_flops, count_parameters
+from kdbench.plan import Run
+
+PROGRESS = "progress.json"
+
+
+def train(run: Run, results: Path, threads: int) -> None:
+    """Train ``run`` and write its folder of ``results``; continues from a checkpoint of the same run.
+
+    Raises KdbenchError where inputs do not fit each other or a loss becomes not a number.
+    """
+    device = set_up_device(run.device, threads)
+    folder = run.folder(results)
+    data = load_packed(results / "data" / "train.safetensors")
+    mentors = Mentors(run.mentors, results, data, device)
+    weights = term_weights(run, results)
+    identity = {
+        "settings": digest_of(run.model_dump_json()),
+        "code": run.code_digest(),
+        "data": data.digest,
+        "weights": digest_of(json.dumps(weights)),
+        "mentors": digest_of(json.dumps(mentors.digests, sort_keys=True)),
+    }
+    pupils = nn.ModuleDict(
+        {
+            learner.name: build_pupil(learner, data, seed=run.seed, precision=run.training.precision)
+            for learner in run.learners
+        }
+    ).to(device)
+    room = open_classroom(run, pupils, Losses(run, weights), mentors, data, results, device)
+    reported = ReportedEpochs(room)
+    epoch_seconds = learn(room, reported, folder, identity)
+    figures = examine(room, reported, folder, results)
+    write_history(room.history, folder / "history.csv")
+    write_json(
+        folder / "metrics.json",
+        {
+            "run": run.name,
+            "method": run.method,
+            "seed": run.seed,
+            "epochs": run.training.epochs,
+            "objective": [
+                {**term.model_dump(), "weight": weight} for term, weight in zip(run.objective, weights, strict=True)
+            ],
+            "learners": figures,
+            "seconds": round(sum(epoch_seconds), 3),
+            "epoch_seconds": [round(seconds, 3) for seconds in epoch_seconds],
+            "device": device_name(device),
+            "threads": threads,
+            "versions": {"kdbench": kdbench.__version__, "torch": str(torch.__version__), "numpy": np.__version__},
+            "digests": {**identity, "inputs": {"train": data.digest, **mentors.digests}},
+            "settings": run.model_dump(),
+        },
+    )
+    remove_checkpoint(folder)
+    (folder / PROGRESS).unlink(missing_ok=True)
+
+
+def digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def term_weights(run: Run, results: Path) -> list[float]:
+    """The weight of each term of the objective: as given, or as selection.json chose for the run's criterion."""
+    if run.selected_by is None:
+        return [term.weight for term in run.objective if term.weight is not None]
+    selection = json.loads((results / "selection.json").read_text(encoding="utf-8"))
+    return list(selection["chosen"][run.selected_by])
+
+
+def open_classroom(
+    run: Run,
+    pupils: nn.ModuleDict,
+    losses: Losses,
+    mentors: Mentors,
+    data: PackedImages,
+    results: Path,
+    device: torch.device,
+) -> Classroom:
+    images, labels = data.images.to(device), data.labels.to(device)
+    training, validation = torch.arange(len(labels)), torch.empty(0, dtype=torch.int64)
+    if run.validation:
+        split = read_tensors(results / "data" / "split.safetensors")
+        training, validation = split["training"], split["validation"]
+    optimizer = make_optimizer(pupils, run.training)
+    steps = run.training.epochs * steps_per_epoch(len(training), run.training.batch_size)
+    return Classroom(
+        run=run,
+        pupils=pupils,
+        losses=losses,
+        mentors=mentors,
+        optimizer=optimizer,
+        schedule=make_schedule(optimizer, run.training, steps),
+        images=images,
+        labels=labels,
+        training=training.to(device),
+        validation=validation.to(device),
+        device=device,
+    )
+
+
+def learn(room: Classroom, reported: ReportedEpochs, folder: Path, identity: dict[str, Any]) -> list[float]:
+    """Run the epochs that are still to do; returns the seconds each took, those before an interruption too."""
+    run = room.run
+    seconds: list[float] = []
+    state = load_checkpoint(folder, identity)
+    if state is not None:
+        room.pupils.load_state_dict(state["pupils"])
+        room.optimizer.load_state_dict(state["optimizer"])
+        room.schedule.load_state_dict(state["schedule"])
+        room.history, seconds, reported.kept = state["history"], state["seconds"], state["best"]
+    for epoch in range(len(seconds) + 1, run.training.epochs + 1):
+        start = time.perf_counter()
+        train_epoch(room, epoch)
+        seconds.append(time.perf_counter() - start)
+        reported.keep(epoch)
+        state = {
+            "pupils": room.pupils.state_dict(),
+            "optimizer": room.optimizer.state_dict(),
+            "schedule": room.schedule.state_dict(),
+            "history": room.history,
+            "seconds": seconds,
+            "best": reported.kept,
+        }
+        if epoch < run.training.epochs:
+            save_checkpoint(folder, identity, state)
+        accuracies = [row["train_accuracy"] for row in room.history if row["epoch"] == epoch]
+        write_json(
+            folder / PROGRESS,
+            {"epoch": epoch, "epochs": run.training.epochs, "train_accuracy": sum(accuracies) / len(accuracies)},
+        )
+    reported.restore()
+    return seconds
+
+
+def examine(
+    room: Classroom, reported: ReportedEpochs, folder: Path, results: Path
+) -> dict[str, dict[str, Any]]:
+    """Read the test images, once; write each learner's weights and predictions; return its final figures."""
+    test = load_packed(results / "data" / "test.safetensors")
+    figures = {}
+    for learner in room.run.learners:
+        pupil: Pupil = room.pupils[learner.name]  # type: ignore[assignment]
+        network = pupil.network
+        state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+        write_tensors(folder / f"weights-{learner.name}.safetensors", state, {})
+        found = Evaluation(predict_logits(pupil, test.images, room.device), test.labels)
+        write_predictions(found, folder / f"predictions-{learner.name}.npz")
+        row = reported.reported(learner.name)
+        side = test.images.shape[2] * learner.upscale
+        figures[learner.name] = {
+            "train_loss": row["train_loss"],
+            "train_accuracy": row["train_accuracy"],
+            "validation_accuracy": row.get("validation_accuracy"),
+            "test_accuracy": found.accuracy,
+            "test_loss": found.loss,
+            "parameters": count_parameters(network),
+            "flops": count_flops(network, channels=test.images.shape[1], image_size=side),
+        }
+    return figures
+
+
+def load_finished_pupil(run: Run, learner_name: str, results: Path, data: PackedImages) -> Pupil:
+    """A learner of a finished run, with its trained weights."""
+    learner = next((learner for learner in run.learners if learner.name == learner_name), None)
+    if learner is None:
+        raise KdbenchError(f"{run.name}: has no learner {learner_name}")
+    fresh = learner.model_copy(update={"weights": "none"})
+    pupil = build_pupil(fresh, data, seed=run.seed, precision=run.training.precision)
+    path = run.folder(results) / f"weights-{learner_name}.safetensors"
+    with safe_open(path, framework="pt") as stored:
+        pupil.network.load_state_dict({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
+    return pupil

@@ -1,0 +1,206 @@
+"""The command line: one verb per kind of step. Every rule of the workflow runs one of these commands.
+
+Verbs import what they need when they run, so that ``kdbench --help`` and the plan stay quick.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import kdbench
+from kdbench.config import Config, check_config, check_section, load_config
+from kdbench.errors import KdbenchError
+from kdbench.plan import Plan, Run
+
+
+def read_config(arguments: argparse.Namespace) -> Config:
+    """The configuration given with --config: YAML files, each overlaying the one before, or one JSON text."""
+    given = arguments.config
+    if len(given) == 1 and given[0].lstrip().startswith("{"):
+        return check_config(json.loads(given[0]), source="--config")
+    return load_config(given)
+
+
+def read_run(arguments: argparse.Namespace) -> Run:
+    """The run's settings: a JSON text, a metrics.json to repeat, or a run of the plan by name and seed."""
+    given: str = arguments.run
+    if given.lstrip().startswith("{"):
+        return Run.model_validate_json(given)
+    if given.endswith(".json"):
+        settings = json.loads(Path(given).read_text(encoding="utf-8"))["settings"]
+        return check_section(Run, settings, source=given)
+    return Plan(read_config(arguments)).run(given, arguments.seed)
+
+
+def prepare(arguments: argparse.Namespace) -> None:
+    from kdbench.config import Data
+    from kdbench.data.prepare import prepare
+
+    data = Data.model_validate_json(arguments.data) if arguments.data else read_config(arguments).data
+    prepare(data, arguments.results / "data")
+
+
+def split(arguments: argparse.Namespace) -> None:
+    from kdbench.data.split import write_split
+
+    folder = arguments.results / "data"
+    write_split(folder / "train.safetensors", arguments.fraction, arguments.split_seed, folder / "split.safetensors")
+
+
+def train(arguments: argparse.Namespace) -> None:
+    from kdbench.classroom.train import train
+
+    train(read_run(arguments), arguments.results, arguments.threads)
+
+
+def outputs(arguments: argparse.Namespace) -> None:
+    from kdbench.classroom.outputs import write_outputs
+
+    write_outputs(read_run(arguments), arguments.learner, arguments.results, arguments.threads)
+
+
+def select(arguments: argparse.Namespace) -> None:
+    from kdbench.files import write_json
+    from kdbench.report.selection import select
+
+    grid, seeds = json.loads(arguments.grid), [int(seed) for seed in arguments.seeds]
+    selection = select(arguments.results, grid, seeds, arguments.students, arguments.ranking_seed)
+    write_json(arguments.results / "selection.json", selection)
+
+
+def collect(arguments: argparse.Namespace) -> None:
+    from kdbench.report.collect import write_results
+
+    write_results(read_config(arguments), arguments.results)
+
+
+def tables(arguments: argparse.Namespace) -> None:
+    from kdbench.report.tables import write_tables
+
+    write_tables(read_config(arguments), arguments.results)
+
+
+def examples(arguments: argparse.Namespace) -> None:
+    from kdbench.report.examples import write_examples
+
+    write_examples(read_config(arguments), arguments.results)
+
+
+def figure(arguments: argparse.Namespace) -> None:
+    from kdbench.report.figures import draw_figure
+
+    draw_figure(arguments.number, read_config(arguments), arguments.results)
+
+
+def claims(arguments: argparse.Namespace) -> None:
+    from kdbench.report.claims import write_claims
+
+    write_claims(read_config(arguments), arguments.results)
+
+
+def report(arguments: argparse.Namespace) -> None:
+    from kdbench.report.page import write_page
+
+    write_page(read_config(arguments), arguments.results)
+
+
+def plan(arguments: argparse.Namespace) -> None:
+    from kdbench.report.plan_table import print_plan
+
+    print_plan(Plan(read_config(arguments)))
+
+
+def networks(arguments: argparse.Namespace) -> None:
+    from kdbench.report.network_table import print_networks
+
+    print_networks(arguments.image_size, arguments.channels, arguments.classes, arguments.markdown)
+
+
+def methods(arguments: argparse.Namespace) -> None:
+    from kdbench.recipes.schema import read_recipe, recipe_names
+
+    for recipe in map(read_recipe, recipe_names()):
+        print(f"{recipe.name:12} {recipe.title} ({recipe.source})")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kdbench",
+        description="A reproducibility benchmark for knowledge distillation. The whole study runs with `snakemake`; "
+        "these are its single steps.",
+    )
+    parser.add_argument("--version", action="version", version=f"kdbench {kdbench.__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+
+    config = argparse.ArgumentParser(add_help=False)
+    config.add_argument(
+        "--config",
+        action="append",
+        metavar="FILE",
+        help="configuration file; give it again to overlay a preset (default: config.yaml); or one JSON text",
+    )
+    results = argparse.ArgumentParser(add_help=False)
+    results.add_argument("--results", type=Path, metavar="FOLDER", help="results folder (default: the config's)")
+    threads = argparse.ArgumentParser(add_help=False)
+    threads.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    run = argparse.ArgumentParser(add_help=False)
+    run.add_argument("run", help="a run's name in the plan, a metrics.json to repeat, or its settings as JSON")
+    run.add_argument("--seed", type=int, default=1, help="seed of a run given by name (default: 1)")
+
+    def verb(action, help_text: str, *parents: argparse.ArgumentParser, name: str | None = None):  # type: ignore[no-untyped-def]
+        name = name or action.__name__
+        sub = verbs.add_parser(name, help=help_text, description=help_text, parents=[*parents, config, results])
+        sub.set_defaults(action=action)
+        return sub
+
+    sub = verb(prepare, "Pack the data set into R/data: images, labels, facts.")
+    sub.add_argument("--data", metavar="JSON", help="the data section alone, as JSON")
+    sub = verb(split, "Split the training images into training and validation, stratified.")
+    sub.add_argument("--fraction", type=float, default=0.2, help="fraction held out (default: 0.2)")
+    sub.add_argument("--split-seed", type=int, default=0)
+    verb(train, "Train one run and evaluate its learners on the test images.", run, threads)
+    sub = verb(outputs, "Store a finished learner's outputs on the training images.", run, threads)
+    sub.add_argument("--learner", required=True)
+    sub = verb(select, "Choose the loss weights by both criteria, from validation accuracies.")
+    sub.add_argument("--grid", required=True, metavar="JSON")
+    sub.add_argument("--seeds", nargs="+", required=True)
+    sub.add_argument("--students", nargs="+", required=True)
+    sub.add_argument("--ranking-seed", type=int, required=True)
+    verb(collect, "Gather all metrics into R/results.csv.")
+    verb(tables, "Write tables 1 and 2 beside the paper's numbers.")
+    verb(examples, "Keep the few test images that figures 4 and 5 show.")
+    sub = verb(figure, "Draw one of the paper's figures.")
+    sub.add_argument("number", type=int, choices=range(1, 6))
+    verb(claims, "Judge each of the paper's claims.")
+    verb(report, "Write the page.")
+    verb(plan, "Print the runs of the study; trains nothing.")
+    sub = verb(networks, "List the networks with their parameters and FLOPs.")
+    sub.add_argument("--image-size", type=int, default=32)
+    sub.add_argument("--channels", type=int, default=3)
+    sub.add_argument("--classes", type=int, default=10)
+    sub.add_argument("--markdown", action="store_true", help="as the table in the docs")
+    verb(methods, "List the methods: the recipes a study can run.")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb; a user's mistake is one line on stderr and exit status 2."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        arguments.config = arguments.config or ["config.yaml"]
+        arguments.results = arguments.results or default_results(arguments)
+        arguments.action(arguments)
+    except KdbenchError as error:
+        print(f"kdbench: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def default_results(arguments: argparse.Namespace) -> Path:
+    needs_none = arguments.action in (networks, methods)
+    return Path() if needs_none else read_config(arguments).results
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,305 @@
+"""config.yaml as typed, validated objects.
+
+Every key that can change a result is here, with what it means; an unknown key, a wrong type or a value out of
+range raises one KdbenchError that names the key and the remedy. Imports no torch.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from kdbench.data.catalogue import SOURCES
+from kdbench.errors import KdbenchError, unknown
+from kdbench.networks.catalogue import NETWORKS
+
+Positive = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: no unknown keys, no silent conversion of types, no change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def known_keys_only(cls, values: Any) -> Any:
+        if isinstance(values, Mapping):
+            for key in values:
+                if key not in cls.model_fields:
+                    raise ValueError(unknown("key", key, cls.model_fields))
+        return values
+
+
+class Network(Section):
+    """A network of the zoo; ``form`` is its variant (default: the first that `kdbench networks` lists)."""
+
+    name: str
+    form: str | None = None
+    width: float = Field(1.0, gt=0, le=16, description="multiplies the number of channels of every layer")
+    dropout: float = Field(0.5, ge=0, lt=1, description="probability of dropping, where the network has dropout")
+
+    @field_validator("name")
+    @classmethod
+    def known(cls, name: str) -> str:
+        if name not in NETWORKS:
+            raise ValueError(unknown("network", name, NETWORKS))
+        return name
+
+    @model_validator(mode="after")
+    def known_form(self) -> "Network":
+        forms = NETWORKS[self.name].forms
+        if self.form is not None and self.form not in forms:
+            raise ValueError(unknown(f"form of {self.name}", self.form, forms))
+        for option in ("width", "dropout"):
+            default = type(self).model_fields[option].default
+            if getattr(self, option) != default and option not in NETWORKS[self.name].options:
+                raise ValueError(f"{self.name} has no {option}: remove the key")
+        return self
+
+
+class Data(Section):
+    source: str
+    path: str | None = Field(None, description="folder or archive; null: looked for in $KDBENCH_DATA, then ./data")
+    variant: str = Field("balanced", description="which of EMNIST's splits")
+    image_size: Positive | None = Field(None, description="pixels; images are resized to this square; null: as stored")
+    channels: Literal[1, 3] | None = Field(None, description="null: as stored")
+    train_limit: Positive | None = Field(None, description="use only this many training images, stratified")
+    test_limit: Positive | None = Field(None, description="use only this many test images, stratified")
+    validation_fraction: float = Field(0.2, gt=0, lt=1, description="held out where weights are tuned, stratified")
+    split_seed: Seed = 0
+
+    @field_validator("source")
+    @classmethod
+    def known(cls, source: str) -> str:
+        if source not in SOURCES:
+            raise ValueError(unknown("data source", source, SOURCES))
+        return source
+
+
+class Augmentation(Section):
+    flip: bool = Field(False, description="mirror half of the images, left to right")
+    shift: int = Field(0, ge=0, description="shift each image by up to this many pixels, both ways")
+
+
+class Training(Section):
+    """How the learners of a run are optimised."""
+
+    epochs: Positive
+    batch_size: Annotated[int, Field(ge=2)]
+    optimizer: Literal["adam", "sgd"]
+    learning_rate: float = Field(gt=0, le=100)
+    momentum: float = Field(0.9, ge=0, lt=1, description="sgd only")
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["constant", "one-cycle", "cosine"] = "constant"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    augmentation: Augmentation = Augmentation()
+    threads: Positive = Field(1, description="CPU threads a run asks for; another number may change the last bits")
+
+
+class Teacher(Section):
+    network: Network
+    weights: str = Field("none", description="imagenet, none, or a file's path")
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="of the weights file, checked")
+    input_scaling: Literal["unit", "symmetric", "standardised", "imagenet"] = "unit"
+    upscale: Positive = Field(1, description="images are enlarged by this factor, bilinearly, on the device")
+    training: Training
+    one_per_seed: bool = Field(False, description="false: every seed's students share the first seed's teacher")
+
+
+STUDENT_NAME = re.compile(r"^[A-Za-z0-9_]+$")
+
+
+class Student(Section):
+    name: str
+    network: Network
+
+    @field_validator("name")
+    @classmethod
+    def plain_name(cls, name: str) -> str:
+        if not STUDENT_NAME.match(name) or name == "teacher":
+            raise ValueError(f'"{name}" is no student name: use letters, digits and _ only, and not "teacher"')
+        return name
+
+
+class Distillation(Section):
+    temperature: float = Field(10.0, gt=0)
+    scale_by_temperature_squared: bool = Field(
+        True, description="multiply the soft-label loss by T squared (Hinton et al. 2015, section 2)"
+    )
+
+
+class Vanilla(Section):
+    alpha: Fraction = 0.1
+    alpha_weighs: Literal["labels", "teacher"] = Field("labels", description="what alpha weighs; the other gets 1-alpha")
+
+
+class Peers(Section):
+    combine: Literal["sum", "mean"] = Field("sum", description="gamma weighs the sum or the mean of the peers' losses")
+    detach: bool = Field(True, description="false: a student's gradient also flows through its peers' losses")
+
+
+def loss_weights(value: list[float]) -> list[float]:
+    if len(value) != 3 or any(weight < 0 for weight in value) or sum(value) == 0:
+        raise ValueError("must be three weights [alpha, beta, gamma], none negative, not all zero")
+    return value
+
+
+LossWeights = Annotated[list[float], AfterValidator(loss_weights)]
+Criterion = Literal["weakest", "strongest"]
+
+
+class Tune(Section):
+    grid: list[LossWeights] = Field(min_length=1, description="each [alpha, beta, gamma]")
+    seeds: list[Seed] | None = Field(None, description="null: the study's first seed only")
+
+    @field_validator("grid")
+    @classmethod
+    def distinct(cls, grid: list[list[float]]) -> list[list[float]]:
+        if len({tuple(point) for point in grid}) < len(grid):
+            raise ValueError("a grid point stands twice: remove one")
+        return grid
+
+
+class Peer(Section):
+    """Teacher-Student-Peer learning: weights given, or the grid point best for the weakest or strongest student."""
+
+    weights: LossWeights | Criterion = "weakest"
+
+
+class Alternate(Section):
+    phase1: LossWeights | Criterion
+    phase2: LossWeights | Criterion
+
+
+class Study(Section):
+    title: str
+    deviations: list[str] = Field(
+        [], description="in what the data or the teacher differ from the paper; printed with every table"
+    )
+
+
+class Config(Section):
+    """The whole experiment."""
+
+    pathvars: dict[str, str]
+    study: Study
+    seeds: list[Seed] = Field(min_length=1)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    data: Data
+    teacher: Teacher
+    students: list[Student] = Field(min_length=1)
+    training: Training
+    input_scaling: Literal["unit", "symmetric", "standardised", "imagenet"] = "unit"
+    reported_epoch: Literal["last", "best-validation"] = Field(
+        "last", description="best-validation holds out the validation images in every student's run"
+    )
+    methods: list[str] = Field(min_length=1, description="the recipes to run")
+    distillation: Distillation = Distillation()
+    vanilla: Vanilla = Vanilla()
+    peers: Peers = Peers()
+    tune: Tune
+    peer: Peer = Peer()
+    alternate: Alternate
+
+    @field_validator("pathvars")
+    @classmethod
+    def has_results(cls, pathvars: dict[str, str]) -> dict[str, str]:
+        if not pathvars.get("results"):
+            raise ValueError("must hold the key results, the folder this study writes to")
+        return pathvars
+
+    @field_validator("seeds")
+    @classmethod
+    def distinct_seeds(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("a seed stands twice: remove one")
+        return seeds
+
+    @field_validator("students")
+    @classmethod
+    def distinct_students(cls, students: list[Student]) -> list[Student]:
+        names = [student.name for student in students]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"duplicate student {', '.join(twice)}: give each its own name")
+        return students
+
+    @property
+    def results(self) -> Path:
+        return Path(self.pathvars["results"])
+
+    @property
+    def tune_seeds(self) -> list[int]:
+        return self.tune.seeds or self.seeds[:1]
+
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+def check_section(kind: type[SectionT], values: Any, source: str) -> SectionT:
+    """Turn plain values into a ``kind``; raises one KdbenchError naming ``source``, every wrong key and the remedy."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        complaints = dict.fromkeys(wrong_key(item) for item in error.errors())
+        raise KdbenchError("; ".join(f"{source}: {complaint}" for complaint in complaints)) from None
+
+
+def check_config(values: Mapping[str, Any], source: str = "config.yaml") -> Config:
+    return check_section(Config, values, source)
+
+
+def wrong_key(item: Any) -> str:
+    """One pydantic error as ``students[1].network: what is wrong``."""
+    place = ""
+    for part in item["loc"]:
+        if isinstance(part, int):
+            place += f"[{part}]"
+        elif re.fullmatch(r"[a-z0-9_]+", str(part)):
+            place += f".{part}" if place else part
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "missing":
+        message = "this key is missing: add it"
+    elif item["type"] != "value_error":
+        message = f"{message[0].lower()}{message[1:]}, got {item['input']!r}"
+    return f"{place}: {message}" if place else message
+
+
+def merge(base: dict[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """Overlay one mapping on another as Snakemake does: mappings merge, everything else is replaced."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = merge(dict(merged[key]), value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """A YAML file's mapping; raises KdbenchError where the file is missing or no YAML mapping."""
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise KdbenchError(f"{path}: no such file: check the path given with --configfile") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise KdbenchError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise KdbenchError(f"{path}: must hold keys and values")
+    return values
+
+
+def load_config(paths: Iterable[str | os.PathLike[str]]) -> Config:
+    """Read config files, each overlaying the ones before it, as one Config."""
+    paths = list(paths)
+    values: dict[str, Any] = {}
+    for path in paths:
+        values = merge(values, read_yaml(path))
+    return check_config(values, source=" + ".join(str(path) for path in paths))

@@ -1,0 +1,1 @@
+"""The zoo: one file a family, built by name through the catalogue."""

@@ -1,0 +1,49 @@
+"""AlexNet (Krizhevsky et al. 2012) with the first layers narrowed to 3x3 for small images."""
+
+import torch
+from torch import nn
+
+
+class AlexNet(nn.Module):
+    """Five convolutions with three poolings, then three dense layers.
+
+    ``form``: ``dense4096`` keeps the original's two dense layers of 4096 (23 million parameters at 32x32),
+    ``dense1024`` narrows them. ``dropout`` stands before both, as in the original.
+    Input [B, C, H, W], output logits [B, classes].
+    """
+
+    def __init__(
+        self, *, classes: int, channels: int, image_size: int, width: float, form: str, dropout: float
+    ) -> None:
+        super().__init__()
+        dense = max(1, round(int(form.removeprefix("dense")) * width))
+        c1, c2, c3, c4, c5 = (max(1, round(n * width)) for n in (64, 192, 384, 256, 256))
+        self.features = nn.Sequential(
+            nn.Conv2d(channels, c1, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(c1, c2, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(c2, c3, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(c3, c4, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(c4, c5, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        )
+        # At 32x32 the features already are 2x2; other sizes are averaged to that.
+        self.pool = nn.Identity() if image_size == 32 else nn.AdaptiveAvgPool2d(2)
+        self.classifier = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(c5 * 4, dense),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(dense, dense),
+            nn.ReLU(),
+            nn.Linear(dense, classes),
+        )
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.pool(self.features(images)).flatten(1))

@@ -1,0 +1,47 @@
+"""Build a network from its configuration."""
+
+import importlib
+
+import torch
+from torch import nn
+
+from kdbench.config import Network
+from kdbench.errors import KdbenchError
+from kdbench.networks.catalogue import NETWORKS
+
+
+def build_network(network: Network, *, classes: int, channels: int, image_size: int) -> nn.Module:
+    """Build ``network`` for images [B, channels, image_size, image_size] and ``classes`` logits.
+
+    Weights are drawn from torch's global random state. Raises KdbenchError where the images are too small.
+    """
+    entry = NETWORKS[network.name]
+    if image_size < entry.smallest_image:
+        raise KdbenchError(
+            f"{network.name}: needs images of at least {entry.smallest_image}x{entry.smallest_image}, "
+            f"got {image_size}x{image_size}: raise data.image_size"
+        )
+    options = {"width": network.width, "dropout": network.dropout}
+    chosen = {key: options[key] for key in entry.options}
+    if len(entry.forms) > 1:
+        chosen["form"] = network.form or entry.forms[0]
+    builder = getattr(importlib.import_module(f"kdbench.networks.{entry.module}"), entry.builder)
+    return builder(classes=classes, channels=channels, image_size=image_size, **entry.fixed, **chosen)
+
+
+def count_parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def count_flops(network: nn.Module, *, channels: int, image_size: int) -> int:
+    """Floating-point operations of one image's forward pass (a multiply-add counts as two), by torch's counter."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    training = network.training
+    network.eval()
+    parameter = next(network.parameters())
+    image = torch.zeros(1, channels, image_size, image_size, device=parameter.device, dtype=parameter.dtype)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(image)
+    network.train(training)
+    return counter.get_total_flops()

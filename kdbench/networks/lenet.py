@@ -1,0 +1,31 @@
+"""LeNet-5 (LeCun et al. 1998, figure 2) for images of any size from 16x16 up."""
+
+import torch
+from torch import nn
+
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
+
+
+class LeNet(nn.Module):
+    """Two 5x5 convolutions with 2x2 pooling, then three dense layers (6-16-120-84 channels at width 1).
+
+    ``form`` is ``<activation>-<pooling>``: ``tanh-average`` is the original's, ``relu-max`` the usual modern one.
+    Input [B, C, H, W], output logits [B, classes].
+    """
+
+    def __init__(self, *, classes: int, channels: int, image_size: int, width: float, form: str) -> None:
+        super().__init__()
+        activation, pooling = form.split("-")
+        act, pool = ACTIVATIONS[activation], POOLINGS[pooling]
+        c1, c2, d1, d2 = (max(1, round(n * width)) for n in (6, 16, 120, 84))
+        side = ((image_size - 4) // 2 - 4) // 2
+        self.features = nn.Sequential(
+            nn.Conv2d(channels, c1, 5), act(), pool(2), nn.Conv2d(c1, c2, 5), act(), pool(2)
+        )
+        self.classifier = nn.Sequential(
+            nn.Linear(c2 * side * side, d1), act(), nn.Linear(d1, d2), act(), nn.Linear(d2, classes)
+        )
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.features(images).flatten(1))

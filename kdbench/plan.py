@@ -1,0 +1,300 @@
+"""From the configuration to the runs of the study: who learns, who teaches, with what weights and seeds.
+
+The permutations live here. Imports no torch: the Snakefile evaluates this in every cluster job.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from kdbench.config import Config, Criterion, Network, Section, Student, Training
+from kdbench.digest import code_digest
+from kdbench.errors import KdbenchError, unknown
+from kdbench.networks.catalogue import NETWORKS
+from kdbench.recipes.schema import FrozenPeers, Lesson, Recipe, read_recipe
+
+
+class Learner(Section):
+    """A network a run trains, and how images are presented to it."""
+
+    name: str
+    network: Network
+    input_scaling: Literal["unit", "symmetric", "standardised", "imagenet"]
+    upscale: int = 1
+    weights: str = "none"
+    sha256: str | None = None
+
+
+class Mentor(Section):
+    """A finished learner of another run, listened to through its stored outputs."""
+
+    role: Literal["teacher", "peer"]
+    run: str
+    seed: int
+    learner: str
+
+    def outputs_path(self, results: Path) -> Path:
+        return results / "runs" / self.run / f"seed{self.seed}" / f"outputs-{self.learner}.safetensors"
+
+
+class Term(Section):
+    """One term of a learner's loss: ``weight`` times ``loss`` against a source of knowledge.
+
+    A source of several (peers) gives the sum or the mean of its members' losses. ``weight`` is null where
+    selection.json decides it.
+    """
+
+    loss: str
+    source: Literal["labels", "teacher", "peers"]
+    weight: float | None
+    combine: Literal["sum", "mean"] = "sum"
+    options: dict[str, float | bool] = {}
+
+
+class Run(Section):
+    """Everything one training run depends on besides its data, mentors' outputs and selected weights.
+
+    This is what the workflow passes to ``kdbench train`` and what metrics.json records as ``settings``.
+    """
+
+    name: str
+    method: str
+    title: str
+    seed: int
+    learners: list[Learner]
+    mentors: list[Mentor] = []
+    live_peers: bool = False
+    detach_peers: bool = True
+    objective: list[Term]
+    selected_by: Criterion | None = Field(None, description="which criterion of selection.json gives the weights")
+    training: Training
+    validation: bool = False
+    reported_epoch: Literal["last", "best-validation"] = "last"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def folder(self, results: Path) -> Path:
+        return results / "runs" / self.name / f"seed{self.seed}"
+
+    def code_digest(self) -> str:
+        """Digest of the code this run executes: the classroom, its networks and its objectives."""
+        networks = {f"kdbench.networks.{NETWORKS[learner.network.name].module}" for learner in self.learners}
+        objectives = {f"kdbench.objectives.{term.loss}" for term in self.objective}
+        return code_digest("kdbench.classroom.train", *sorted(networks | objectives))
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run before its seed: a lesson with its placeholders filled in."""
+
+    name: str
+    title: str
+    lesson: Lesson
+    learners: tuple[str, ...]
+    seeds: tuple[int, ...]
+    frozen_peers_run: str | None = None
+    weights: tuple[float, float, float] | None = None
+
+    @property
+    def method(self) -> str:
+        return self.lesson.method
+
+
+@dataclass(frozen=True)
+class RunPattern:
+    """A lesson's runs as one path pattern: the run's name and its learners' names, with wildcards in braces."""
+
+    lesson: Lesson
+    run: str
+    learners: tuple[str, ...]
+
+
+def format_weights(weights: list[float] | tuple[float, ...]) -> str:
+    return "-".join(f"{weight:g}" for weight in weights)
+
+
+class Plan:
+    """All runs of a study.
+
+    Raises KdbenchError where the configuration asks for what cannot be planned: a method that needs more
+    students, or selected weights without the runs that select them.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.students = {student.name: student for student in config.students}
+        self.recipes: list[Recipe] = [read_recipe(name) for name in dict.fromkeys(["teacher", *config.methods])]
+        self.lessons = [lesson for recipe in self.recipes for lesson in recipe.lessons]
+        self.check()
+        self.runs = {run.name: run for lesson in self.lessons for run in self.planned_runs(lesson)}
+
+    def check(self) -> None:
+        for recipe in self.recipes:
+            for lesson in recipe.lessons:
+                if len(self.students) < lesson.students_needed:
+                    raise KdbenchError(
+                        f"students: the method {recipe.name} needs {lesson.students_needed} or more, "
+                        f"got {len(self.students)}: add a student or remove {recipe.name} from methods"
+                    )
+        methods = {lesson.method for lesson in self.lessons}
+        for lesson in self.lessons:
+            if self.criterion(lesson) and not {"scratch", "tune"} <= methods:
+                raise KdbenchError(
+                    f"methods: {lesson.method} takes the weights selected for the {self.criterion(lesson)} student, "
+                    "which needs the methods scratch and peer: add them, or give the weights as [alpha, beta, gamma]"
+                )
+
+    def placeholders(self, lesson: Lesson) -> Iterator[dict[str, str]]:
+        """The values of a lesson's placeholders, one dictionary a run."""
+        names = list(self.students)
+        if lesson.for_each == "study":
+            yield {}
+        elif lesson.for_each == "student":
+            yield from ({"student": name} for name in names)
+        elif lesson.for_each == "grid point":
+            yield from ({"weights": format_weights(point)} for point in self.config.tune.grid)
+        else:
+            for left_out in reversed(names):
+                others = [name for name in names if name != left_out]
+                yield {"left_out": left_out, "others": "+".join(others)}
+
+    def planned_runs(self, lesson: Lesson) -> Iterator[PlannedRun]:
+        grid = {format_weights(point): tuple(point) for point in self.config.tune.grid}
+        for values in self.placeholders(lesson):
+            learners = {
+                "teacher": ["teacher"],
+                "students": list(self.students),
+                "student": [values.get("student", "")],
+                "others": values.get("others", "").split("+"),
+                "left out": [values.get("left_out", "")],
+            }[lesson.learners]
+            frozen = lesson.peers.run.format(**values) if isinstance(lesson.peers, FrozenPeers) else None
+            yield PlannedRun(
+                name=lesson.run.format(**values),
+                title=lesson.title.format(**{key: value.replace("+", ", ") for key, value in values.items()}),
+                lesson=lesson,
+                learners=tuple(learners),
+                seeds=tuple(self.seeds(lesson)),
+                frozen_peers_run=frozen,
+                weights=grid.get(values.get("weights", "")),  # type: ignore[arg-type]
+            )
+
+    def seeds(self, lesson: Lesson) -> list[int]:
+        if lesson.learners == "teacher":
+            planned = {seed for other in self.lessons if other.teacher for seed in self.seeds(other)}
+            return sorted({self.teacher_seed(seed) for seed in planned} or {self.config.seeds[0]})
+        return self.config.tune_seeds if lesson.tuning else self.config.seeds
+
+    def teacher_seed(self, seed: int) -> int:
+        """The seed of the teacher whose outputs the runs of ``seed`` listen to."""
+        return seed if self.config.teacher.one_per_seed else self.config.seeds[0]
+
+    def patterns(self, lesson: Lesson) -> RunPattern:
+        """The lesson's runs as one Snakemake path pattern; {others} becomes {other1}+{other2}+..."""
+        others = [f"{{other{number}}}" for number in range(1, len(self.students))]
+        learners = {
+            "teacher": ["teacher"],
+            "students": list(self.students),
+            "student": ["{student}"],
+            "others": others,
+            "left out": ["{left_out}"],
+        }[lesson.learners]
+        return RunPattern(lesson, lesson.run.replace("{others}", "+".join(others)), tuple(learners))
+
+    def wildcard_constraints(self) -> dict[str, str]:
+        student = "|".join(re.escape(name) for name in self.students)
+        others = {f"other{number}": student for number in range(1, len(self.students))}
+        return {"seed": r"\d+", "student": student, "left_out": student, "weights": r"[\d.e-]+", **others}
+
+    def criterion(self, lesson: Lesson) -> Criterion | None:
+        """The criterion of selection.json that gives this lesson's weights, or None where they are given."""
+        chosen = self.weights_key(lesson)
+        return chosen if isinstance(chosen, str) else None
+
+    def weights_key(self, lesson: Lesson) -> list[float] | Criterion | None:
+        config = self.config
+        return {
+            "peer": config.peer.weights,
+            "alternate phase 1": config.alternate.phase1,
+            "alternate phase 2": config.alternate.phase2,
+        }.get(lesson.weights)
+
+    def objective(self, planned: PlannedRun) -> list[Term]:
+        """The terms of each learner's loss."""
+        lesson, config = planned.lesson, self.config
+        soft_labels = {
+            "temperature": config.distillation.temperature,
+            "scale_by_temperature_squared": config.distillation.scale_by_temperature_squared,
+        }
+        labels: float | None
+        if lesson.weights == "labels only":
+            return [Term(loss="cross_entropy", source="labels", weight=1.0)]
+        if lesson.weights == "vanilla":
+            alpha, rest = config.vanilla.alpha, round(1 - config.vanilla.alpha, 12)
+            labels, teacher = (alpha, rest) if config.vanilla.alpha_weighs == "labels" else (rest, alpha)
+            return [
+                Term(loss="cross_entropy", source="labels", weight=labels),
+                Term(loss="soft_labels", source="teacher", weight=teacher, options=soft_labels),
+            ]
+        chosen = planned.weights or self.weights_key(lesson)
+        alpha, beta, gamma = (None, None, None) if isinstance(chosen, str) else chosen  # type: ignore[misc]
+        return [
+            Term(loss="cross_entropy", source="labels", weight=alpha),
+            Term(loss="soft_labels", source="teacher", weight=beta, options=soft_labels),
+            Term(loss="soft_labels", source="peers", weight=gamma, combine=config.peers.combine, options=soft_labels),
+        ]
+
+    def mentors(self, planned: PlannedRun, seed: int) -> list[Mentor]:
+        mentors = []
+        if planned.lesson.teacher:
+            mentors.append(Mentor(role="teacher", run="teacher", seed=self.teacher_seed(seed), learner="teacher"))
+        if planned.frozen_peers_run:
+            peers = self.runs[planned.frozen_peers_run].learners
+            mentors += [Mentor(role="peer", run=planned.frozen_peers_run, seed=seed, learner=peer) for peer in peers]
+        return mentors
+
+    def learner(self, name: str) -> Learner:
+        if name == "teacher":
+            teacher = self.config.teacher
+            return Learner(
+                name="teacher",
+                network=teacher.network,
+                input_scaling=teacher.input_scaling,
+                upscale=teacher.upscale,
+                weights=teacher.weights,
+                sha256=teacher.sha256,
+            )
+        student: Student = self.students[name]
+        return Learner(name=name, network=student.network, input_scaling=self.config.input_scaling)
+
+    def run(self, name: str, seed: int) -> Run:
+        """The complete settings of the run called ``name`` at ``seed``."""
+        if name not in self.runs:
+            raise KdbenchError(unknown("run", name, self.runs))
+        planned, config = self.runs[name], self.config
+        is_teacher = planned.lesson.learners == "teacher"
+        choose_epoch = config.reported_epoch == "best-validation" and not is_teacher
+        return Run(
+            name=planned.name,
+            method=planned.method,
+            title=planned.title,
+            seed=seed,
+            learners=[self.learner(learner) for learner in planned.learners],
+            mentors=self.mentors(planned, seed),
+            live_peers=planned.lesson.peers == "live",
+            detach_peers=config.peers.detach,
+            objective=self.objective(planned),
+            selected_by=self.criterion(planned.lesson),
+            training=config.teacher.training if is_teacher else config.training,
+            validation=planned.lesson.tuning or choose_epoch,
+            reported_epoch="best-validation" if choose_epoch else "last",
+            device=config.device,
+        )
+
+    def all_runs(self) -> Iterator[Run]:
+        for planned in self.runs.values():
+            for seed in planned.seeds:
+                yield self.run(planned.name, seed)

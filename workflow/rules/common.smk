@@ -1,0 +1,99 @@
+# What the rules share: the checked configuration, the plan, and paths that follow from it.
+import json
+import sys
+
+from kdbench.config import check_config
+from kdbench.digest import code_digest
+from kdbench.errors import KdbenchError
+from kdbench.plan import Plan
+
+PYTHON = sys.executable
+
+try:
+    CONFIG = check_config(config, source=" + ".join(map(str, workflow.configfiles)))
+    PLAN = Plan(CONFIG)
+except KdbenchError as error:
+    print(f"kdbench: {error}", file=sys.stderr)
+    sys.exit(2)
+
+RESULTS = str(CONFIG.results)
+CONFIG_JSON = CONFIG.model_dump_json()
+
+
+# Whose test images figures 4 and 5 show.
+EXAMPLE_METHODS = ["teacher", "scratch", "vanilla", "peer"]
+
+
+wildcard_constraints:
+    number=r"\d",
+    learner="teacher|" + PLAN.wildcard_constraints()["student"],
+    **PLAN.wildcard_constraints(),
+
+
+def run_files(*names, methods=None, seeds=None):
+    """Files of the planned runs of these methods: names may hold {learner}, one file each."""
+    files = []
+    for planned in PLAN.runs.values():
+        if methods is None or planned.method in methods:
+            for seed in seeds or planned.seeds:
+                for name in names:
+                    learners = planned.learners if "{learner}" in name else [""]
+                    files += [f"<results>/runs/{planned.name}/seed{seed}/{name.format(learner=l)}" for l in learners]
+    return files
+
+
+def selection_file():
+    """selection.json, where some method takes its weights from it."""
+    return ["<results>/selection.json"] if any(map(PLAN.criterion, PLAN.lessons)) else []
+
+
+def run_of(pattern, wildcards):
+    """The settings of the run that these wildcards of a lesson's path pattern stand for."""
+    return PLAN.run(pattern.run.format(**wildcards), int(wildcards.seed))
+
+
+def settings_of(pattern):
+    return lambda wildcards: run_of(pattern, wildcards).model_dump_json()
+
+
+def code_of(pattern):
+    return lambda wildcards: run_of(pattern, wildcards).code_digest()
+
+
+def mentors_of(pattern):
+    """Stored outputs of the mentors of a run."""
+    return lambda wildcards: [
+        f"<results>/runs/{mentor.run}/seed{mentor.seed}/outputs-{mentor.learner}.safetensors"
+        for mentor in run_of(pattern, wildcards).mentors
+    ]
+
+
+def selection_of(lesson):
+    """selection.json and what tells whether it changed, for a lesson whose weights it holds.
+
+    In a fresh clone all committed files have arbitrary times. So training listens not to selection.json's
+    time but to the weights, never committed, of the runs it was selected from.
+    """
+    if not PLAN.criterion(lesson):
+        return {"selection": [], "selected_from": []}
+    weights = "weights-{learner}.safetensors"
+    return {
+        "selection": ancient("<results>/selection.json"),
+        "selected_from": run_files(weights, methods=["tune"])
+        + run_files(weights, methods=["scratch"], seeds=CONFIG.seeds[:1]),
+    }
+
+
+def split_of(lesson):
+    """The validation split, for lessons that hold images out."""
+    held_out = lesson.tuning or (CONFIG.reported_epoch == "best-validation" and lesson.learners != "teacher")
+    return ["<results>/data/split.safetensors"] if held_out else []
+
+
+def figure_data(wildcards):
+    """What a figure is drawn from."""
+    if wildcards.number in "23":
+        return ["<results>/results.csv", *run_files("history.csv")]
+    if wildcards.number in "45":
+        return ["<results>/results.csv", "<results>/runs/examples.npz"]
+    return ["<results>/results.csv"]

@@ -1,0 +1,38 @@
+# Stage 1-2: the data set, packed once; every later step reads only that.
+
+
+rule prepare_data:
+    output:
+        train="<results>/data/train.safetensors",
+        test="<results>/data/test.safetensors",
+        facts="<results>/data/dataset.json",
+    log:
+        "<results>/logs/prepare_data.log",
+    params:
+        python=PYTHON,
+        results=RESULTS,
+        data=CONFIG.data.model_dump_json(exclude={"validation_fraction", "split_seed"}),
+        code=code_digest("kdbench.data.prepare"),
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    shell:
+        "{params.python} -m kdbench prepare --data {params.data:q} --results {params.results:q} > {log:q} 2>&1"
+
+
+rule split_validation:
+    input:
+        "<results>/data/train.safetensors",
+    output:
+        "<results>/data/split.safetensors",
+    log:
+        "<results>/logs/split_validation.log",
+    params:
+        python=PYTHON,
+        results=RESULTS,
+        fraction=CONFIG.data.validation_fraction,
+        seed=CONFIG.data.split_seed,
+        code=code_digest("kdbench.data.split"),
+    shell:
+        "{params.python} -m kdbench split --fraction {params.fraction} --split-seed {params.seed}"
+        " --results {params.results:q} > {log:q} 2>&1"

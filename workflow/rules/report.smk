@@ -1,0 +1,118 @@
+# From metrics, histories and predictions to what people look at; no weights and no images needed but the few kept.
+
+
+rule collect_results:
+    input:
+        run_files("metrics.json"),
+    output:
+        "<results>/results.csv",
+    log:
+        "<results>/logs/collect_results.log",
+    params:
+        python=PYTHON,
+        results=RESULTS,
+        config=CONFIG_JSON,
+        code=code_digest("kdbench.report.collect"),
+    shell:
+        "{params.python} -m kdbench collect --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
+
+
+rule write_tables:
+    input:
+        "<results>/results.csv",
+    output:
+        csv=expand("<results>/tables/table{number}.csv", number=[1, 2]),
+        markdown=report(
+            expand("<results>/tables/table{number}.md", number=[1, 2]),
+            caption="../report/tables.rst",
+            category="Tables",
+        ),
+        tex=expand("<results>/tables/table{number}.tex", number=[1, 2]),
+    log:
+        "<results>/logs/write_tables.log",
+    params:
+        python=PYTHON,
+        results=RESULTS,
+        config=CONFIG_JSON,
+        code=code_digest("kdbench.report.tables"),
+    shell:
+        "{params.python} -m kdbench tables --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
+
+
+rule pick_examples:
+    # Committed predictions have arbitrary times in a fresh clone, which has no images: listen to the weights instead.
+    input:
+        test="<results>/data/test.safetensors",
+        weights=run_files("weights-{learner}.safetensors", methods=EXAMPLE_METHODS, seeds=CONFIG.seeds[:1]),
+        predictions=ancient(run_files("predictions-{learner}.npz", methods=EXAMPLE_METHODS, seeds=CONFIG.seeds[:1])),
+    output:
+        "<results>/runs/examples.npz",
+    log:
+        "<results>/logs/pick_examples.log",
+    params:
+        python=PYTHON,
+        results=RESULTS,
+        config=CONFIG_JSON,
+        code=code_digest("kdbench.report.examples"),
+    shell:
+        "{params.python} -m kdbench examples --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
+
+
+rule draw_figure:
+    input:
+        figure_data,
+    output:
+        svg=report(
+            "<results>/figures/figure{number}.svg",
+            caption="../report/figure{number}.rst",
+            category="Figures",
+            labels={"figure": "{number}"},
+        ),
+        png="<results>/figures/figure{number}.png",
+    log:
+        "<results>/logs/draw_figure{number}.log",
+    params:
+        python=PYTHON,
+        results=RESULTS,
+        config=CONFIG_JSON,
+        code=code_digest("kdbench.report.figures"),
+    shell:
+        "{params.python} -m kdbench figure {wildcards.number} --config {params.config:q} --results {params.results:q}"
+        " > {log:q} 2>&1"
+
+
+rule judge_claims:
+    input:
+        "<results>/results.csv",
+        run_files("predictions-{learner}.npz"),
+    output:
+        csv="<results>/claims.csv",
+        markdown=report("<results>/claims.md", caption="../report/claims.rst", category="Claims"),
+    log:
+        "<results>/logs/judge_claims.log",
+    params:
+        python=PYTHON,
+        results=RESULTS,
+        config=CONFIG_JSON,
+        code=code_digest("kdbench.report.claims"),
+    shell:
+        "{params.python} -m kdbench claims --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
+
+
+rule write_page:
+    input:
+        "<results>/results.csv",
+        rules.write_tables.output,
+        rules.judge_claims.output,
+        expand("<results>/figures/figure{number}.{kind}", number=range(1, 6), kind=["svg", "png"]),
+    output:
+        "<results>/report.html",
+    log:
+        "<results>/logs/write_page.log",
+    params:
+        python=PYTHON,
+        results=RESULTS,
+        config=CONFIG_JSON,
+        code=code_digest("kdbench.report.page"),
+    shell:
+        "{params.python} -m kdbench report --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
