@@ -148,7 +148,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("run", help="a run's name in the plan, a metrics.json to repeat, or its settings as JSON")
     run.add_argument("--seed", type=int, default=1, help="seed of a run given by name (default: 1)")
 
-    def verb(action, help_text: str, *parents: argparse.ArgumentParser, name: str | None = None):  # type: ignore[no-untyped-def]
+    def verb(action, help_text: str, *parents: argparse.ArgumentParser, name: str | None = None):
         name = name or action.__name__
         sub = verbs.add_parser(name, help=help_text, description=help_text, parents=[*parents, config, results])
         sub.set_defaults(action=action)

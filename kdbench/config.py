@@ -137,7 +137,7 @@ class Distillation(Section):
 
 class Vanilla(Section):
     alpha: Fraction = 0.1
-    alpha_weighs: Literal["labels", "teacher"] = Field("labels", description="what alpha weighs; the other gets 1-alpha")
+    alpha_weighs: Literal["labels", "teacher"] = Field("labels", description="alpha's term; the other gets 1-alpha")
 
 
 class Peers(Section):
@@ -283,7 +283,16 @@ def merge(base: dict[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def read_yaml(path: str | Path) -> dict[str, Any]:
+def retyped(value: Any) -> Any:
+    """Values given with Snakemake's --config, which are text inside lists and mappings, with the types YAML gives them."""
+    if isinstance(value, Mapping):
+        return {key: retyped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [retyped(item) for item in value]
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
+def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """A YAML file's mapping; raises KdbenchError where the file is missing or no YAML mapping."""
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))

@@ -26,7 +26,7 @@ def imported_modules(module: str) -> frozenset[str]:
     path = module_file(module)
     if path is None:
         return frozenset()
-    names = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)

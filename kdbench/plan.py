@@ -112,6 +112,9 @@ class RunPattern:
     learners: tuple[str, ...]
 
 
+TermWeights = tuple[float | None, float | None, float | None]
+
+
 def format_weights(weights: list[float] | tuple[float, ...]) -> str:
     return "-".join(f"{weight:g}" for weight in weights)
 
@@ -209,43 +212,51 @@ class Plan:
         others = {f"other{number}": student for number in range(1, len(self.students))}
         return {"seed": r"\d+", "student": student, "left_out": student, "weights": r"[\d.e-]+", **others}
 
-    def criterion(self, lesson: Lesson) -> Criterion | None:
-        """The criterion of selection.json that gives this lesson's weights, or None where they are given."""
-        chosen = self.weights_key(lesson)
-        return chosen if isinstance(chosen, str) else None
-
-    def weights_key(self, lesson: Lesson) -> list[float] | Criterion | None:
-        config = self.config
-        return {
-            "peer": config.peer.weights,
-            "alternate phase 1": config.alternate.phase1,
-            "alternate phase 2": config.alternate.phase2,
-        }.get(lesson.weights)
-
     def objective(self, planned: PlannedRun) -> list[Term]:
         """The terms of each learner's loss."""
-        lesson, config = planned.lesson, self.config
-        soft_labels = {
+        config = self.config
+        labels, teacher, peers = self.term_weights(planned)
+        soft_labels: dict[str, float | bool] = {
             "temperature": config.distillation.temperature,
             "scale_by_temperature_squared": config.distillation.scale_by_temperature_squared,
         }
-        labels: float | None
-        if lesson.weights == "labels only":
-            return [Term(loss="cross_entropy", source="labels", weight=1.0)]
-        if lesson.weights == "vanilla":
-            alpha, rest = config.vanilla.alpha, round(1 - config.vanilla.alpha, 12)
-            labels, teacher = (alpha, rest) if config.vanilla.alpha_weighs == "labels" else (rest, alpha)
-            return [
-                Term(loss="cross_entropy", source="labels", weight=labels),
-                Term(loss="soft_labels", source="teacher", weight=teacher, options=soft_labels),
-            ]
-        chosen = planned.weights or self.weights_key(lesson)
-        alpha, beta, gamma = (None, None, None) if isinstance(chosen, str) else chosen  # type: ignore[misc]
-        return [
-            Term(loss="cross_entropy", source="labels", weight=alpha),
-            Term(loss="soft_labels", source="teacher", weight=beta, options=soft_labels),
-            Term(loss="soft_labels", source="peers", weight=gamma, combine=config.peers.combine, options=soft_labels),
-        ]
+        terms = [Term(loss="cross_entropy", source="labels", weight=labels)]
+        if planned.lesson.teacher:
+            terms.append(Term(loss="soft_labels", source="teacher", weight=teacher, options=soft_labels))
+        if planned.lesson.peers != "none":
+            combine = config.peers.combine
+            terms.append(Term(loss="soft_labels", source="peers", weight=peers, combine=combine, options=soft_labels))
+        return terms
+
+    def term_weights(self, planned: PlannedRun) -> TermWeights:
+        """Weights of the labels', the teacher's and the peers' term; None where selection.json decides them."""
+        vanilla = self.config.vanilla
+        rest = round(1 - vanilla.alpha, 12)
+        match planned.lesson.weights:
+            case "labels only":
+                return 1.0, None, None
+            case "vanilla":
+                return (vanilla.alpha, rest, None) if vanilla.alpha_weighs == "labels" else (rest, vanilla.alpha, None)
+            case "grid point":
+                assert planned.weights is not None
+                return planned.weights
+            case key:
+                given = self.given_weights(key)
+                return (None, None, None) if isinstance(given, str) else (given[0], given[1], given[2])
+
+    def given_weights(self, key: str) -> list[float] | Criterion:
+        return {
+            "peer": self.config.peer.weights,
+            "alternate phase 1": self.config.alternate.phase1,
+            "alternate phase 2": self.config.alternate.phase2,
+        }[key]
+
+    def criterion(self, lesson: Lesson) -> Criterion | None:
+        """The criterion of selection.json that gives this lesson's weights, or None where they are given."""
+        if lesson.weights in ("labels only", "vanilla", "grid point"):
+            return None
+        given = self.given_weights(lesson.weights)
+        return given if isinstance(given, str) else None
 
     def mentors(self, planned: PlannedRun, seed: int) -> list[Mentor]:
         mentors = []

@@ -82,13 +82,13 @@ def train_epoch(room: Classroom, epoch: int) -> None:
         for name, loss in losses.items():
             sums[name].add(loss, predictions[name].logits, labels)
     for name, total in sums.items():
-        row = {"learner": name, "epoch": epoch, **total.means()}
-        if not math.isfinite(row["train_loss"]):
+        means = total.means()
+        if not math.isfinite(means["train_loss"]):
             raise KdbenchError(
-                f"{run.name} seed {run.seed}: the loss of {name} became {row['train_loss']} in epoch {epoch} "
+                f"{run.name} seed {run.seed}: the loss of {name} became {means['train_loss']} in epoch {epoch} "
                 f"(learning rate {run.training.learning_rate:g}): lower learning_rate in the configuration"
             )
-        room.history.append({**row, **validation_figures(room, name)})
+        room.history.append({"learner": name, "epoch": epoch, **means, **validation_figures(room, name)})
 
 
 class Sums:

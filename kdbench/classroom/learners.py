@@ -32,5 +32,5 @@ def build_pupil(learner: Learner, data: PackedImages, *, seed: int, precision: s
         learner.network, classes=len(data.classes), channels=channels, image_size=height * learner.upscale
     )
     load_initial_weights(network, learner)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last)
     return Pupil(View(learner.input_scaling, learner.upscale, data), network, precision)

@@ -1,7 +1,7 @@
 """The losses of all learners on one batch, from the run's objective and its sources of knowledge."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from kdbench.objectives.prediction import Prediction
 from kdbench.plan import Run, Term
 
 Objective = Callable[..., Tensor]
+Sources = Sequence[Prediction | None]
 
 
 class Losses:
@@ -17,7 +18,8 @@ class Losses:
 
     def __init__(self, run: Run, weights: list[float]) -> None:
         self.names = [learner.name for learner in run.learners]
-        self.terms = [(term, weight, find_objective(term.loss)) for term, weight in zip(run.objective, weights, strict=True)]
+        objectives = [find_objective(term.loss) for term in run.objective]
+        self.terms = list(zip(run.objective, weights, objectives, strict=True))
         self.live_peers, self.detach = run.live_peers, run.detach_peers
 
     def __call__(
@@ -28,7 +30,7 @@ class Losses:
         losses = {}
         for name in self.names:
             live = [known[other] for other in self.names if other != name] if self.live_peers else []
-            sources = {"labels": [None], "teacher": teachers, "peers": live + frozen}
+            sources: dict[str, Sources] = {"labels": [None], "teacher": teachers, "peers": live + frozen}
             own: dict[str, Tensor] = {}
             total = labels.new_zeros((), dtype=torch.float32)
             for term, weight, objective in self.terms:
@@ -38,9 +40,7 @@ class Losses:
         return losses
 
 
-def combined(
-    objective: Objective, term: Term, prediction: Prediction, labels: Tensor, knowledge: list[Prediction | None]
-) -> Tensor:
+def combined(objective: Objective, term: Term, prediction: Prediction, labels: Tensor, knowledge: Sources) -> Tensor:
     """The sum or mean of a term's losses over its sources; zero where there is none (a student without peers)."""
     if not knowledge:
         return labels.new_zeros((), dtype=torch.float32)

@@ -13,9 +13,9 @@ OPTIONAL_COLUMNS = ["validation_loss", "validation_accuracy", "loss_labels", "lo
 
 
 def write_predictions(found: Evaluation, path: Path) -> None:
-    """Test-set predictions by image: ``predicted`` class int16, ``confidence`` float16 in 0..1, ``correct`` bool; all [N]."""
+    """Predictions on the test images: ``predicted`` class int16, ``confidence`` float16 in 0..1, ``correct``; [N]."""
     predicted, confidence = found.classes_and_confidences()
-    arrays = {
+    arrays: dict[str, Any] = {
         "predicted": predicted.numpy().astype(np.int16),
         "confidence": confidence.numpy().astype(np.float16),
         "correct": (predicted == found.labels).numpy(),

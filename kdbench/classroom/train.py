@@ -160,9 +160,7 @@ def learn(room: Classroom, reported: ReportedEpochs, folder: Path, identity: dic
     return seconds
 
 
-def examine(
-    room: Classroom, reported: ReportedEpochs, folder: Path, results: Path
-) -> dict[str, dict[str, Any]]:
+def examine(room: Classroom, reported: ReportedEpochs, folder: Path, results: Path) -> dict[str, dict[str, Any]]:
     """Read the test images, once; write each learner's weights and predictions; return its final figures."""
     test = load_packed(results / "data" / "test.safetensors")
     figures = {}

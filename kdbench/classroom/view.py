@@ -28,8 +28,8 @@ def scaling(name: str, data: PackedImages) -> tuple[list[float], list[float]]:
 class View(nn.Module):
     """Turns stored images, uint8 [B, C, H, W], into a network's input, float [B, C, uH, uW], channels last."""
 
-    mean: Tensor
-    std: Tensor
+    factor: Tensor
+    offset: Tensor
 
     def __init__(self, input_scaling: str, upscale: int, data: PackedImages) -> None:
         super().__init__()

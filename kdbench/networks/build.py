@@ -21,8 +21,7 @@ def build_network(network: Network, *, classes: int, channels: int, image_size: 
             f"{network.name}: needs images of at least {entry.smallest_image}x{entry.smallest_image}, "
             f"got {image_size}x{image_size}: raise data.image_size"
         )
-    options = {"width": network.width, "dropout": network.dropout}
-    chosen = {key: options[key] for key in entry.options}
+    chosen: dict[str, object] = {option: getattr(network, option) for option in entry.options}
     if len(entry.forms) > 1:
         chosen["form"] = network.form or entry.forms[0]
     builder = getattr(importlib.import_module(f"kdbench.networks.{entry.module}"), entry.builder)

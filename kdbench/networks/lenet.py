@@ -20,9 +20,7 @@ class LeNet(nn.Module):
         act, pool = ACTIVATIONS[activation], POOLINGS[pooling]
         c1, c2, d1, d2 = (max(1, round(n * width)) for n in (6, 16, 120, 84))
         side = ((image_size - 4) // 2 - 4) // 2
-        self.features = nn.Sequential(
-            nn.Conv2d(channels, c1, 5), act(), pool(2), nn.Conv2d(c1, c2, 5), act(), pool(2)
-        )
+        self.features = nn.Sequential(nn.Conv2d(channels, c1, 5), act(), pool(2), nn.Conv2d(c1, c2, 5), act(), pool(2))
         self.classifier = nn.Sequential(
             nn.Linear(c2 * side * side, d1), act(), nn.Linear(d1, d2), act(), nn.Linear(d2, classes)
         )

@@ -105,11 +105,12 @@ def last_layer(network: nn.Module) -> set[str]:
 
 def fit_weights(network: nn.Module, state: Mapping[str, Tensor], learner: Learner) -> None:
     own, last = network.state_dict(), last_layer(network)
-    state = {
-        name: value
-        for name, value in state.items()
-        if not (name in last and name in own and value.shape != own[name].shape and value.shape[1:] == own[name].shape[1:])
-    }
+
+    def for_other_classes(name: str, value: Tensor) -> bool:
+        mine = own.get(name, value)
+        return name in last and value.shape != mine.shape and value.shape[1:] == mine.shape[1:]
+
+    state = {name: value for name, value in state.items() if not for_other_classes(name, value)}
     missing = sorted(set(own) - set(state) - last)
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     extra = sorted(set(state) - set(own))

@@ -20,9 +20,7 @@ class Survey(Section):
     teacher_setup: Literal["none", "single", "several"]
     knowledge_type: list[Literal["soft labels", "hard labels", "mutual information", "similarity", "deep features"]]
     knowledge_location: list[Literal["output", "intermediate"]] = ["output"]
-    transfer: list[
-        Literal["direct", "aggregated", "sequential", "conditional", "weighted", "multi-level", "peer"]
-    ] = []
+    transfer: list[Literal["direct", "aggregated", "sequential", "conditional", "weighted", "multi-level", "peer"]] = []
     student_setup: Literal["single", "several"]
     student_architecture: list[Literal["as teacher", "simplified", "different"]]
     student_construction: Literal["scratch", "initialised from teacher", "quantised", "low-precision", "pruned"]

@@ -1,16 +1,19 @@
 # What the rules share: the checked configuration, the plan, and paths that follow from it.
 import json
+import os
 import sys
 
-from kdbench.config import check_config
+from kdbench.config import check_config, merge, retyped
 from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError
 from kdbench.plan import Plan
 
 PYTHON = sys.executable
 
+FILES = " + ".join(["config.yaml", *(os.path.relpath(file) for file in workflow.overwrite_configfiles)])
+
 try:
-    CONFIG = check_config(config, source=" + ".join(map(str, workflow.configfiles)))
+    CONFIG = check_config(merge(config, retyped(workflow.config_settings.config)), source=FILES)
     PLAN = Plan(CONFIG)
 except KdbenchError as error:
     print(f"kdbench: {error}", file=sys.stderr)
@@ -25,9 +28,13 @@ EXAMPLE_METHODS = ["teacher", "scratch", "vanilla", "peer"]
 
 
 wildcard_constraints:
+    **PLAN.wildcard_constraints(),
     number=r"\d",
     learner="teacher|" + PLAN.wildcard_constraints()["student"],
-    **PLAN.wildcard_constraints(),
+
+
+def results_folder(wildcards):
+    return RESULTS
 
 
 def run_files(*names, methods=None, seeds=None):

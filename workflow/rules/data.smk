@@ -8,14 +8,14 @@ rule prepare_data:
         facts="<results>/data/dataset.json",
     log:
         "<results>/logs/prepare_data.log",
-    params:
-        python=PYTHON,
-        results=RESULTS,
-        data=CONFIG.data.model_dump_json(exclude={"validation_fraction", "split_seed"}),
-        code=code_digest("kdbench.data.prepare"),
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        python=PYTHON,
+        results=results_folder,
+        data=CONFIG.data.model_dump_json(exclude={"validation_fraction", "split_seed"}),
+        code=code_digest("kdbench.data.prepare"),
     shell:
         "{params.python} -m kdbench prepare --data {params.data:q} --results {params.results:q} > {log:q} 2>&1"
 
@@ -29,7 +29,7 @@ rule split_validation:
         "<results>/logs/split_validation.log",
     params:
         python=PYTHON,
-        results=RESULTS,
+        results=results_folder,
         fraction=CONFIG.data.validation_fraction,
         seed=CONFIG.data.split_seed,
         code=code_digest("kdbench.data.split"),

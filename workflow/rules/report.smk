@@ -10,7 +10,7 @@ rule collect_results:
         "<results>/logs/collect_results.log",
     params:
         python=PYTHON,
-        results=RESULTS,
+        results=results_folder,
         config=CONFIG_JSON,
         code=code_digest("kdbench.report.collect"),
     shell:
@@ -32,7 +32,7 @@ rule write_tables:
         "<results>/logs/write_tables.log",
     params:
         python=PYTHON,
-        results=RESULTS,
+        results=results_folder,
         config=CONFIG_JSON,
         code=code_digest("kdbench.report.tables"),
     shell:
@@ -51,7 +51,7 @@ rule pick_examples:
         "<results>/logs/pick_examples.log",
     params:
         python=PYTHON,
-        results=RESULTS,
+        results=results_folder,
         config=CONFIG_JSON,
         code=code_digest("kdbench.report.examples"),
     shell:
@@ -73,7 +73,7 @@ rule draw_figure:
         "<results>/logs/draw_figure{number}.log",
     params:
         python=PYTHON,
-        results=RESULTS,
+        results=results_folder,
         config=CONFIG_JSON,
         code=code_digest("kdbench.report.figures"),
     shell:
@@ -92,7 +92,7 @@ rule judge_claims:
         "<results>/logs/judge_claims.log",
     params:
         python=PYTHON,
-        results=RESULTS,
+        results=results_folder,
         config=CONFIG_JSON,
         code=code_digest("kdbench.report.claims"),
     shell:
@@ -111,7 +111,7 @@ rule write_page:
         "<results>/logs/write_page.log",
     params:
         python=PYTHON,
-        results=RESULTS,
+        results=results_folder,
         config=CONFIG_JSON,
         code=code_digest("kdbench.report.page"),
     shell:

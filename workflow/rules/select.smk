@@ -12,7 +12,7 @@ if selection_file():
             "<results>/logs/select_weights.log",
         params:
             python=PYTHON,
-            results=RESULTS,
+            results=results_folder,
             grid=json.dumps(CONFIG.tune.grid),
             seeds=CONFIG.tune_seeds,
             students=list(PLAN.students),

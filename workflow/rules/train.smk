@@ -21,16 +21,16 @@ for lesson in PLAN.lessons:
             weights=[f"{folder}/weights-{learner}.safetensors" for learner in pattern.learners],
         log:
             f"<results>/logs/{pattern.run}-seed{{seed}}.log",
-        params:
-            python=PYTHON,
-            results=RESULTS,
-            settings=settings_of(pattern),
-            code=code_of(pattern),
         threads: (CONFIG.teacher.training if lesson.learners == "teacher" else CONFIG.training).threads
         resources:
             gpu=1,
             mem_mb=8000,
             runtime=240,
+        params:
+            python=PYTHON,
+            results=results_folder,
+            settings=settings_of(pattern),
+            code=code_of(pattern),
         shell:
             "{params.python} -m kdbench train {params.settings:q} --results {params.results:q} --threads {threads}"
             " > {log:q} 2>&1"
@@ -44,16 +44,16 @@ rule store_outputs:
         "<results>/runs/{run}/seed{seed}/outputs-{learner}.safetensors",
     log:
         "<results>/logs/outputs-{learner}-{run}-seed{seed}.log",
-    params:
-        python=PYTHON,
-        results=RESULTS,
-        settings=lambda wildcards: PLAN.run(wildcards.run, int(wildcards.seed)).model_dump_json(),
-        code=code_digest("kdbench.classroom.outputs"),
     threads: lambda wildcards: PLAN.run(wildcards.run, int(wildcards.seed)).training.threads
     resources:
         gpu=1,
         mem_mb=8000,
         runtime=60,
+    params:
+        python=PYTHON,
+        results=results_folder,
+        settings=lambda wildcards: PLAN.run(wildcards.run, int(wildcards.seed)).model_dump_json(),
+        code=code_digest("kdbench.classroom.outputs"),
     shell:
         "{params.python} -m kdbench outputs {params.settings:q} --learner {wildcards.learner}"
         " --results {params.results:q} --threads {threads} > {log:q} 2>&1"

@@ -1,0 +1,46 @@
+# Plain commands under short names. PYTHON chooses the interpreter (3.11 or newer) that .venv is made from.
+PYTHON ?= python3
+BIN := .venv/bin
+# make reproduce PRESET=cifar10-jpeg
+PRESET ?=
+ARGS ?=
+
+.PHONY: help demo reproduce test check lock clean
+
+help:
+	@echo "make demo                            the whole study on embedded data, in minutes"
+	@echo "make reproduce                       the paper itself: config.yaml"
+	@echo "make reproduce PRESET=cifar10-jpeg   a preset: $(patsubst presets/%.yaml,%,$(wildcard presets/*.yaml))"
+	@echo "make test                            the test suite"
+	@echo "make check                           ruff, snakefmt, mypy, snakemake --lint"
+
+demo: .venv/installed
+	$(BIN)/snakemake --configfile presets/digits.yaml $(ARGS)
+	@echo "The page: results/digits/report.html"
+
+reproduce: .venv/installed
+	$(BIN)/snakemake $(if $(PRESET),--configfile presets/$(PRESET).yaml) $(ARGS)
+
+test: .venv/installed
+	$(BIN)/pytest $(ARGS)
+
+check: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/python workflow/lint.py
+
+# The lock file pins every package, with its digest, for every platform and Python version.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev --quiet -o requirements.lock pyproject.toml
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kdbench needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --disable-pip-version-check --quiet --progress-bar on --requirement requirements.lock
+	$(BIN)/pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps --editable .
+	touch $@
+
+clean:
+	rm -rf .venv .snakemake

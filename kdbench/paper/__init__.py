@@ -1,0 +1,1 @@
+"""What the papers report: every number of their tables, every claim, with its source."""

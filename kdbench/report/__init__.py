@@ -1,0 +1,1 @@
+"""From finished runs to results.csv, tables, figures, claims and the page."""

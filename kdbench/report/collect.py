@@ -1,0 +1,102 @@
+"""All finished runs of a study as one tidy table, results.csv: a row per run, seed and learner.
+
+Accuracies are percentages, losses nats, seconds those of training, flops those of one image.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kdbench.config import Config
+from kdbench.errors import KdbenchError
+from kdbench.files import write_text
+from kdbench.plan import Plan, Run
+from kdbench.report.selection import DECIMALS, read_metrics
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT = ["study", "run", "method", "learner", "device", "title"]
+FIGURES = [
+    "train_loss",
+    "train_accuracy",
+    "validation_accuracy",
+    "test_accuracy",
+    "test_loss",
+    "parameters",
+]
+COLUMNS = ["study", "run", "method", "learner", "seed", "epochs", *FIGURES, "seconds", "device", "flops", "title"]
+
+
+def collect(plan: Plan, results: Path) -> "pd.DataFrame":
+    """Every run of ``plan``, in its order, with COLUMNS.
+
+    Raises KdbenchError naming the file where a run is not finished or lacks a figure.
+    """
+    import pandas as pd
+
+    rows = [row for run in plan.all_runs() for row in run_rows(run, results)]
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    measured = ["train_loss", "train_accuracy", "validation_accuracy", "test_accuracy", "test_loss", "seconds"]
+    frame[measured] = frame[measured].astype("float64").round(DECIMALS)
+    return frame
+
+
+def run_rows(run: Run, results: Path) -> list[dict[str, Any]]:
+    metrics = read_metrics(results, run.name, run.seed)
+    rows = []
+    for learner in run.learners:
+        figures = metrics.get("learners", {}).get(learner.name, {})
+        missing = [name for name in [*FIGURES, "flops"] if name not in figures]
+        if missing:
+            folder = run.folder(results)
+            raise KdbenchError(
+                f"{folder}/metrics.json: holds no {', '.join(missing)} of {learner.name}: remove {folder} and run again"
+            )
+        rows.append(
+            {
+                "study": study_name(results),
+                "run": run.name,
+                "method": run.method,
+                "learner": learner.name,
+                "seed": run.seed,
+                "epochs": metrics["epochs"],
+                **{name: figures[name] for name in [*FIGURES, "flops"]},
+                "seconds": metrics["seconds"],
+                "device": metrics["device"],
+                "title": run.title,
+            }
+        )
+    return rows
+
+
+def study_name(results: Path) -> str:
+    return Path(os.path.abspath(results)).name
+
+
+def write_results(config: Config, results: Path) -> None:
+    frame = collect(Plan(config), results)
+    write_text(results / "results.csv", frame.to_csv(index=False, lineterminator="\n"))
+
+
+def read_results(results: Path) -> "pd.DataFrame":
+    """results.csv as ``collect`` made it; raises KdbenchError where it is missing."""
+    import pandas as pd
+
+    path = results / "results.csv"
+    try:
+        # A student may be called NA: only numbers may be missing.
+        return pd.read_csv(
+            path,
+            dtype=dict.fromkeys(TEXT, "str"),
+            keep_default_na=False,
+            na_values={name: [""] for name in COLUMNS if name not in TEXT},
+        )
+    except FileNotFoundError:
+        raise KdbenchError(f"{path}: no such file: run snakemake to train the study's runs and collect them") from None
+
+
+def by_seed(frame: "pd.DataFrame", run: str, learner: str, figure: str) -> dict[int, float]:
+    """A figure of a learner of ``run`` at each seed that results.csv has it for."""
+    rows = frame[(frame["run"] == run) & (frame["learner"] == learner)].dropna(subset=[figure])
+    return {int(seed): float(value) for seed, value in zip(rows["seed"], rows[figure], strict=True)}

@@ -1,0 +1,49 @@
+"""The study's runs as a table on the terminal."""
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from kdbench.plan import Plan, PlannedRun
+
+
+def print_plan(plan: Plan) -> None:
+    """Print a line per run: its learners, whom they listen to, and its seeds."""
+    config = plan.config
+    table = Table(title=f"{config.study.title}: the runs of {config.results}", title_justify="left")
+    for heading in ("run", "learners", "listen to", "loss weights", "epochs", "seeds"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "run")
+    total = 0
+    for planned in plan.runs.values():
+        run = plan.run(planned.name, planned.seeds[0])
+        total += len(planned.seeds)
+        table.add_row(
+            planned.name,
+            ", ".join(planned.learners),
+            knowledge(plan, planned),
+            selected_or_given(run.selected_by, [term.weight for term in run.objective]),
+            str(run.training.epochs),
+            ", ".join(map(str, planned.seeds)),
+        )
+    # Piped into a file there is no width to keep to.
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    console.print(table)
+    console.print(f"{len(plan.runs)} runs, {total} with their seeds.", highlight=False)
+
+
+def knowledge(plan: Plan, planned: PlannedRun) -> str:
+    sources = ["labels"]
+    if planned.lesson.teacher:
+        sources.append("teacher")
+    if planned.frozen_peers_run:
+        sources += [f"{peer} (learned)" for peer in plan.runs[planned.frozen_peers_run].learners]
+    elif planned.lesson.peers == "live" and len(planned.learners) > 1:
+        sources.append("each other")
+    return ", ".join(sources)
+
+
+def selected_or_given(criterion: str | None, weights: list[float | None]) -> str:
+    if criterion:
+        return f"selected for the {criterion} student"
+    return " ".join(f"{weight:g}" for weight in weights if weight is not None)

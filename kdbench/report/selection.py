@@ -1,0 +1,110 @@
+"""Which weights of the loss the two criteria of the paper choose (section 4.6.1), and from what.
+
+The weakest and the strongest student are told by the training accuracy of their run from scratch, and a criterion
+chooses the grid point with the highest validation accuracy of its student. The test images have no say in either.
+Accuracies are percentages. Imports neither torch nor pandas.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from kdbench.config import Config
+from kdbench.errors import KdbenchError
+from kdbench.files import write_json
+from kdbench.plan import format_weights
+
+DECIMALS = 6
+Figure = Callable[[str, int, str, str], float]  # (run, seed, learner, name of the figure) -> percent
+
+
+def tune_run(weights: Sequence[float]) -> str:
+    return f"tune-{format_weights(tuple(weights))}"
+
+
+def ranking_seed(config: Config) -> int:
+    """The seed whose runs from scratch tell which student is weakest and which strongest."""
+    return config.seeds[0]
+
+
+def read_metrics(results: Path, run: str, seed: int) -> dict[str, Any]:
+    """A finished run's metrics.json; raises KdbenchError where it is missing or not JSON."""
+    path = results / "runs" / run / f"seed{seed}" / "metrics.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise KdbenchError(f"{path}: no such file: the run is not finished; run snakemake to train it") from None
+    except json.JSONDecodeError as error:
+        raise KdbenchError(f"{path}: not valid JSON ({error}): remove the file and run snakemake again") from None
+
+
+def select(
+    results: Path, grid: Sequence[Sequence[float]], seeds: Sequence[int], students: Sequence[str], ranking_seed: int
+) -> dict[str, Any]:
+    """What selection.json holds, from the metrics.json of the runs from scratch and of the tuning runs.
+
+    ``seeds`` are the tuning runs'; ``ranking_seed`` is the scratch runs'. Test accuracies are never read: the test
+    set must choose nothing. Raises KdbenchError where a run or a figure is missing.
+    """
+
+    def figure(run: str, seed: int, learner: str, name: str) -> float:
+        value = read_metrics(results, run, seed).get("learners", {}).get(learner, {}).get(name)
+        if value is None:
+            folder = results / "runs" / run / f"seed{seed}"
+            raise KdbenchError(f"{folder}/metrics.json: holds no {name} of {learner}: remove {folder} and run again")
+        return value
+
+    return select_by(figure, grid, seeds, students, ranking_seed)
+
+
+def select_by(
+    figure: Figure,
+    grid: Sequence[Sequence[float]],
+    seeds: Sequence[int],
+    students: Sequence[str],
+    ranking_seed: int,
+) -> dict[str, Any]:
+    """As ``select``, from wherever ``figure`` finds a run's figures. Ties go to the earlier student and grid point."""
+    ranking = {
+        student: round(figure(f"scratch-{student}", ranking_seed, student, "train_accuracy"), DECIMALS)
+        for student in students
+    }
+    criteria = {
+        "weakest": min(students, key=ranking.__getitem__),
+        "strongest": max(students, key=ranking.__getitem__),
+    }
+    points = [
+        {
+            "weights": list(weights),
+            "run": tune_run(weights),
+            "validation_accuracy": {
+                student: mean([figure(tune_run(weights), seed, student, "validation_accuracy") for seed in seeds])
+                for student in students
+            },
+        }
+        for weights in grid
+    ]
+    return {
+        "students": criteria,
+        "ranking": ranking,
+        "ranking_seed": ranking_seed,
+        "seeds": list(seeds),
+        "grid": points,
+        "chosen": {criterion: best_weights(points, student) for criterion, student in criteria.items()},
+    }
+
+
+def best_weights(points: Sequence[dict[str, Any]], student: str) -> list[float]:
+    return max(points, key=lambda point: point["validation_accuracy"][student])["weights"]
+
+
+def mean(values: Sequence[float]) -> float:
+    """Rounded, so that a tie stays one whatever the order of the seeds."""
+    return round(sum(round(value, DECIMALS) for value in values) / len(values), DECIMALS)
+
+
+def write_selection(
+    results: Path, grid: Sequence[Sequence[float]], seeds: Sequence[int], students: Sequence[str], ranking_seed: int
+) -> None:
+    write_json(results / "selection.json", select(results, grid, seeds, students, ranking_seed))

@@ -1,0 +1,279 @@
+"""Training: one loop for every method, repeatable, resumable, and watchful."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from kdbench.classroom import train as training_step
+from kdbench.classroom.epochs import batches, steps_per_epoch
+from kdbench.classroom.losses import Losses
+from kdbench.classroom.outputs import write_outputs
+from kdbench.classroom.train import train
+from kdbench.classroom.view import augment
+from kdbench.config import Augmentation, check_config, merge
+from kdbench.data.store import read_tensors
+from kdbench.errors import KdbenchError
+from kdbench.objectives.prediction import Prediction
+from kdbench.plan import Plan
+
+SMALL = {
+    "teacher": {"network": {"name": "resnet8", "width": 0.25}, "training": {"epochs": 2, "batch_size": 16}},
+    "training": {"epochs": 3, "batch_size": 16},
+    "students": [
+        {"name": "a", "network": {"name": "lenet"}},
+        {"name": "b", "network": {"name": "mobilenet", "width": 0.05}},
+        {"name": "c", "network": {"name": "alexnet", "width": 0.05}},
+    ],
+    "peer": {"weights": [0.1, 0.8, 0.1]},
+}
+
+
+@pytest.fixture
+def small(values):
+    return merge(values, SMALL)
+
+
+@pytest.fixture
+def taught(small_results, small):
+    """A results folder with a finished teacher."""
+    plan = Plan(check_config(small))
+    train(plan.run("teacher", 1), small_results, 1)
+    write_outputs(plan.run("teacher", 1), "teacher", small_results, 1)
+    return small_results
+
+
+def run(values, name, results, seed=1):
+    settings = Plan(check_config(values)).run(name, seed)
+    train(settings, results, 1)
+    return settings.folder(results)
+
+
+def records(folder):
+    """All that must be the same when a run is repeated."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    predictions = {path.name: path.read_bytes() for path in sorted(folder.glob("predictions-*.npz"))}
+    weights = {path.name: path.read_bytes() for path in sorted(folder.glob("weights-*.safetensors"))}
+    return metrics["learners"], (folder / "history.csv").read_text(), predictions, weights
+
+
+@pytest.mark.parametrize("name", ["scratch-c", "vanilla-b", "peer", "alternate-a+b"])
+def test_a_run_repeated_gives_the_same_bits(taught, small, name):
+    first = records(run(small, name, taught))
+    shutil.rmtree(taught / "runs" / name)
+    assert records(run(small, name, taught)) == first
+
+
+def test_a_run_leaves_what_the_contract_names_and_nothing_else(taught, small):
+    folder = run(small, "peer", taught)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        ["metrics.json", "history.csv"]
+        + [f"predictions-{name}.npz" for name in "abc"]
+        + [f"weights-{name}.safetensors" for name in "abc"]
+    )
+
+
+def test_the_figures_of_a_run_are_those_of_its_predictions(taught, small):
+    folder = run(small, "vanilla-a", taught)
+    predictions = np.load(folder / "predictions-a.npz")
+    labels = read_tensors(taught / "data" / "test.safetensors")["labels"].numpy()
+    assert ((predictions["predicted"] == labels) == predictions["correct"]).all()
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["learners"]["a"]["test_accuracy"] == pytest.approx(100 * predictions["correct"].mean())
+    assert metrics["settings"]["training"]["epochs"] == 3
+
+
+def test_stored_outputs_are_the_finished_networks_logits_on_all_training_images(taught):
+    logits = read_tensors(taught / "runs/teacher/seed1/outputs-teacher.safetensors")["logits"]
+    assert logits.shape == (96, 4)
+    assert logits.dtype == torch.float32
+
+
+def watched_epochs(monkeypatch, whole_epoch):
+    """A list that fills with the numbers of the epochs trained from now on."""
+    epochs = []
+
+    def watched(room, epoch):
+        epochs.append(epoch)
+        whole_epoch(room, epoch)
+
+    monkeypatch.setattr(training_step, "train_epoch", watched)
+    return epochs
+
+
+@pytest.mark.parametrize("stop_after", [1, 2])
+def test_a_run_stopped_after_an_epoch_continues_to_the_same_bits(taught, small, monkeypatch, stop_after):
+    undisturbed = records(run(small, "peer", taught))
+    shutil.rmtree(taught / "runs/peer")
+    whole_epoch, done = training_step.train_epoch, []
+
+    def stops(room, epoch):
+        if len(done) == stop_after:
+            raise KeyboardInterrupt
+        done.append(epoch)
+        whole_epoch(room, epoch)
+
+    monkeypatch.setattr(training_step, "train_epoch", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run(small, "peer", taught)
+    assert (taught / "runs/peer/seed1/checkpoint.pt").exists()
+    assert not (taught / "runs/peer/seed1/metrics.json").exists()
+    epochs = watched_epochs(monkeypatch, whole_epoch)
+    folder = run(small, "peer", taught)
+    assert epochs == list(range(stop_after + 1, 4))
+    assert records(folder) == undisturbed
+    assert not (folder / "checkpoint.pt").exists()
+
+
+def test_a_checkpoint_of_another_configuration_is_refused_with_the_reason(taught, small, monkeypatch, capsys):
+    whole_epoch = training_step.train_epoch
+
+    def first_epoch_only(room, epoch):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        whole_epoch(room, epoch)
+
+    monkeypatch.setattr(training_step, "train_epoch", first_epoch_only)
+    with pytest.raises(KeyboardInterrupt):
+        run(small, "scratch-a", taught)
+    epochs = watched_epochs(monkeypatch, whole_epoch)
+    run(merge(small, {"training": {"learning_rate": 0.01}}), "scratch-a", taught)
+    assert epochs == [1, 2, 3]
+    assert "checkpoint of another settings, starting over" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_no_number_names_run_epoch_and_learning_rate(taught, small):
+    wild = merge(small, {"training": {"learning_rate": 100.0, "optimizer": "sgd"}})
+    with pytest.raises(KdbenchError, match=r"scratch-c seed 1: the loss of c became (nan|inf) in epoch 1 .*rate 100\)"):
+        run(wild, "scratch-c", taught)
+    assert not (taught / "runs/scratch-c/seed1/metrics.json").exists()
+
+
+def test_outputs_made_from_other_images_are_refused(taught, small):
+    path = taught / "data" / "train.safetensors"
+    tensors = read_tensors(path)
+    from kdbench.data.store import write_tensors
+
+    facts = {"classes": '["a", "b", "c", "d"]', "mean": "[0.4]", "std": "[0.3]"}
+    write_tensors(path, {**tensors, "images": tensors["images"].flip(3).contiguous()}, facts)
+    with pytest.raises(KdbenchError, match="made from other training images"):
+        run(small, "vanilla-a", taught)
+
+
+def test_a_student_starts_from_the_same_weights_under_every_method(taught, small):
+    frozen = merge(small, {"training": {"learning_rate": 1e-30, "optimizer": "sgd", "epochs": 1}})
+    scratch = read_tensors(run(frozen, "scratch-a", taught) / "weights-a.safetensors")
+    peer = read_tensors(run(frozen, "peer", taught) / "weights-a.safetensors")
+    assert all(torch.equal(scratch[name], peer[name]) for name in scratch)
+
+
+def test_another_seed_starts_from_other_weights(taught, small):
+    frozen = merge(small, {"training": {"learning_rate": 1e-30, "optimizer": "sgd", "epochs": 1}})
+    first = read_tensors(run(frozen, "scratch-a", taught, seed=1) / "weights-a.safetensors")
+    second = read_tensors(run(frozen, "scratch-a", taught, seed=2) / "weights-a.safetensors")
+    assert not torch.equal(first["classifier.0.weight"], second["classifier.0.weight"])
+
+
+def test_peers_in_one_run_do_not_touch_each_other_when_only_labels_count(taught, small):
+    alone = records(run(small, "scratch-a", taught))[3]["weights-a.safetensors"]
+    deaf = merge(small, {"peer": {"weights": [1.0, 0.0, 0.0]}})
+    joint = read_tensors(run(deaf, "peer", taught) / "weights-a.safetensors")
+    stored = read_tensors(taught / "runs/scratch-a/seed1/weights-a.safetensors")
+    assert alone
+    for name, value in stored.items():
+        assert torch.allclose(joint[name], value, atol=1e-5), name
+
+
+def peer_losses(values, detach=True, combine="sum"):
+    values = merge(values, {"peers": {"detach": detach, "combine": combine}})
+    run = Plan(check_config(values)).run("peer", 1)
+    return Losses(run, [term.weight for term in run.objective])
+
+
+@pytest.fixture
+def logits():
+    generator = torch.Generator().manual_seed(3)
+    return {name: torch.randn(8, 4, generator=generator).double().requires_grad_() for name in ("a", "b", "c", "t")}
+
+
+def kl(p_logits, q_logits, temperature=10.0):
+    p = torch.softmax(p_logits / temperature, 1)
+    return temperature**2 * F.kl_div(torch.log_softmax(q_logits / temperature, 1), p, reduction="batchmean")
+
+
+@pytest.mark.parametrize("combine", ["sum", "mean"])
+def test_the_peer_loss_is_equation_1_of_the_paper(small, logits, combine):
+    labels = torch.arange(8) % 4
+    predictions = {name: Prediction(logits[name]) for name in "abc"}
+    found = peer_losses(small, combine=combine)(predictions, labels, [Prediction(logits["t"])], [])
+    peers = kl(logits["b"], logits["a"]) + kl(logits["c"], logits["a"])
+    expected = (
+        0.1 * F.cross_entropy(logits["a"], labels)
+        + 0.8 * kl(logits["t"], logits["a"])
+        + 0.1 * peers / (2 if combine == "mean" else 1)
+    )
+    assert found["a"]["total"].item() == pytest.approx(expected.item(), rel=1e-9)
+
+
+@pytest.mark.parametrize("detach", [True, False])
+def test_gradients_flow_through_peers_only_where_configured(small, logits, detach):
+    labels = torch.arange(8) % 4
+    predictions = {name: Prediction(logits[name]) for name in "abc"}
+    found = peer_losses(small, detach=detach)(predictions, labels, [Prediction(logits["t"].detach())], [])
+    found["a"]["total"].backward()
+    assert (logits["b"].grad is None) == detach
+
+
+def test_validation_figures_are_of_the_images_held_out(taught, small):
+    folder = run(small, "tune-0.1-0.8-0.1", taught)
+    header, *rows = (folder / "history.csv").read_text().splitlines()
+    assert "validation_accuracy" in header.split(",")
+    assert len(rows) == 3 * 3
+    accuracy = json.loads((folder / "metrics.json").read_text())["learners"]["a"]["validation_accuracy"]
+    # 24 images are held out, so accuracies are multiples of 1/24.
+    assert (accuracy / 100 * 24) == pytest.approx(round(accuracy / 100 * 24))
+
+
+def test_the_best_validation_epoch_may_be_reported(taught, small):
+    chosen = merge(small, {"reported_epoch": "best-validation", "training": {"learning_rate": 0.02, "epochs": 4}})
+    folder = run(chosen, "scratch-b", taught)
+    lines = (folder / "history.csv").read_text().splitlines()
+    column = lines[0].split(",").index("validation_accuracy")
+    best = max(float(line.split(",")[column]) for line in lines[1:])
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["learners"]["b"]["validation_accuracy"] == pytest.approx(best)
+
+
+def test_every_image_is_seen_once_an_epoch_and_no_batch_holds_one_alone():
+    cuts = list(batches(65, 16, torch.Generator().manual_seed(1)))
+    assert sorted(torch.cat(cuts).tolist()) == list(range(65))
+    assert [len(cut) for cut in cuts] == [16, 16, 16, 17]
+
+
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 18, 32, 33, 64])
+def test_steps_of_an_epoch_are_counted_as_they_are_cut(count):
+    assert steps_per_epoch(count, 16) == len(list(batches(count, 16, torch.Generator())))
+
+
+def test_augmented_images_are_flipped_and_shifted_copies():
+    images = torch.randint(1, 255, (50, 3, 8, 8), dtype=torch.uint8)
+    changed = augment(images, Augmentation(flip=True, shift=2), torch.Generator().manual_seed(0))
+    assert changed.shape == images.shape and changed.dtype == torch.uint8
+    padded = F.pad(images, (2,) * 4)
+    for before, after in zip(padded, changed, strict=True):
+        candidates = [
+            window
+            for image in (before, before.flip(2))
+            for window in (image[:, down : down + 8, right : right + 8] for down in range(5) for right in range(5))
+        ]
+        assert any(torch.equal(after, candidate) for candidate in candidates)
+
+
+def test_a_gpu_asked_for_where_there_is_none_is_refused(small_results, small):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(KdbenchError, match="torch sees no GPU"):
+        run({**small, "device": "cuda"}, "teacher", small_results)

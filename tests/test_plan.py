@@ -1,0 +1,153 @@
+"""The runs of a study: permutations, mentors, seeds, weights."""
+
+import subprocess
+import sys
+from itertools import combinations
+
+import pytest
+
+from kdbench.config import check_config, merge
+from kdbench.errors import KdbenchError
+from kdbench.plan import Plan, Run
+
+
+def students(count):
+    return [{"name": f"s{number}", "network": {"name": "lenet"}} for number in range(1, count + 1)]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 6])
+def test_every_student_is_left_out_once_in_each_phase_of_alternate_learning(values, count):
+    plan = Plan(check_config({**values, "students": students(count)}))
+    names = [f"s{number}" for number in range(1, count + 1)]
+    phase1 = [set(run.learners) for run in plan.runs.values() if run.method == "alternate"]
+    assert sorted(map(sorted, phase1)) == sorted(map(sorted, combinations(names, count - 1)))
+    phase2 = {run.learners: plan.run(run.name, 1) for run in plan.runs.values() if run.method == "alternate-to"}
+    assert sorted(phase2) == sorted((name,) for name in names)
+    for (left_out,), run in phase2.items():
+        peers = [mentor.learner for mentor in run.mentors if mentor.role == "peer"]
+        assert peers == [name for name in names if name != left_out]
+        assert {mentor.run for mentor in run.mentors if mentor.role == "peer"} == {"alternate-" + "+".join(peers)}
+
+
+def test_the_papers_three_students_give_its_runs(config):
+    assert list(Plan(config).runs) == [
+        "teacher",
+        "scratch-alexnet",
+        "scratch-lenet",
+        "scratch-mobilenet",
+        "vanilla-alexnet",
+        "vanilla-lenet",
+        "vanilla-mobilenet",
+        "tune-0.1-0.6-0.3",
+        "tune-0.1-0.7-0.2",
+        "tune-0.1-0.8-0.1",
+        "tune-0.1-0.85-0.05",
+        "peer",
+        "alternate-alexnet+lenet",
+        "alternate-alexnet+mobilenet",
+        "alternate-lenet+mobilenet",
+        "alternate-alexnet+lenet-to-mobilenet",
+        "alternate-alexnet+mobilenet-to-lenet",
+        "alternate-lenet+mobilenet-to-alexnet",
+    ]
+
+
+def weights(run):
+    return {term.source: term.weight for term in run.objective}
+
+
+def test_alpha_weighs_the_labels_of_vanilla_distillation_by_default(config):
+    assert weights(Plan(config).run("vanilla-lenet", 1)) == {"labels": 0.1, "teacher": 0.9}
+
+
+def test_alpha_may_weigh_the_teacher_instead(values):
+    plan = Plan(check_config(merge(values, {"vanilla": {"alpha_weighs": "teacher"}})))
+    assert weights(plan.run("vanilla-lenet", 1)) == {"labels": 0.9, "teacher": 0.1}
+
+
+def test_alternate_learning_takes_its_own_weights_in_each_phase(config):
+    plan = Plan(config)
+    assert weights(plan.run("alternate-alexnet+lenet", 1)) == {"labels": 0.1, "teacher": 0.8, "peers": 0.1}
+    assert weights(plan.run("alternate-alexnet+lenet-to-mobilenet", 1)) == {"labels": 0.1, "teacher": 0.6, "peers": 0.3}
+
+
+def test_the_peer_run_waits_for_the_selected_weights(config):
+    run = Plan(config).run("peer", 1)
+    assert run.selected_by == "weakest"
+    assert weights(run) == {"labels": None, "teacher": None, "peers": None}
+
+
+def test_given_weights_need_no_selection(values):
+    run = Plan(check_config(merge(values, {"peer": {"weights": [0.1, 0.8, 0.1]}}))).run("peer", 1)
+    assert run.selected_by is None
+    assert weights(run) == {"labels": 0.1, "teacher": 0.8, "peers": 0.1}
+
+
+def test_all_seeds_share_the_first_seeds_teacher_by_default(values):
+    plan = Plan(check_config({**values, "seeds": [4, 5]}))
+    assert plan.runs["teacher"].seeds == (4,)
+    assert plan.run("vanilla-lenet", 5).mentors[0].seed == 4
+
+
+def test_each_seed_may_have_its_own_teacher(values):
+    teacher = {**values["teacher"], "one_per_seed": True}
+    plan = Plan(check_config({**values, "seeds": [4, 5], "teacher": teacher}))
+    assert plan.runs["teacher"].seeds == (4, 5)
+    assert plan.run("vanilla-lenet", 5).mentors[0].seed == 5
+
+
+def test_the_grid_runs_on_the_first_seed_alone_by_default(values):
+    plan = Plan(check_config({**values, "seeds": [3, 1, 2]}))
+    assert plan.runs["tune-0.1-0.8-0.1"].seeds == (3,)
+    assert plan.runs["peer"].seeds == (3, 1, 2)
+
+
+def test_only_tuning_runs_hold_images_out(config):
+    held_out = {run.method for run in Plan(config).all_runs() if run.validation}
+    assert held_out == {"tune"}
+
+
+def test_reporting_the_best_validation_epoch_holds_images_out_of_every_students_run(values):
+    plan = Plan(check_config({**values, "reported_epoch": "best-validation"}))
+    assert {run.method for run in plan.all_runs() if not run.validation} == {"teacher"}
+
+
+def test_one_student_cannot_have_peers(values):
+    with pytest.raises(KdbenchError, match="the method peer needs 2 or more, got 1"):
+        Plan(check_config({**values, "students": students(1)}))
+
+
+def test_alternate_learning_needs_two_students(values):
+    with pytest.raises(KdbenchError, match="the method alternate needs 2 or more, got 1"):
+        Plan(check_config({**values, "students": students(1), "methods": ["scratch", "alternate"]}))
+
+
+def test_one_student_suffices_for_the_baselines(values):
+    plan = Plan(check_config({**values, "students": students(1), "methods": ["scratch", "vanilla"]}))
+    assert list(plan.runs) == ["teacher", "scratch-s1", "vanilla-s1"]
+
+
+def test_an_unknown_method_is_named_with_its_nearest_match(values):
+    with pytest.raises(KdbenchError, match='unknown method "vanila"; did you mean "vanilla"'):
+        Plan(check_config({**values, "methods": ["vanila"]}))
+
+
+def test_selected_weights_without_the_runs_that_select_them_are_refused(values):
+    with pytest.raises(KdbenchError, match="needs the methods scratch and peer"):
+        Plan(check_config({**values, "methods": ["peer"]}))
+
+
+def test_settings_survive_the_way_through_json(config):
+    for run in Plan(config).all_runs():
+        assert Run.model_validate_json(run.model_dump_json()) == run
+
+
+def test_planning_imports_no_torch():
+    code = "import sys, kdbench.plan, kdbench.cli; print([m for m in ('torch', 'numpy', 'pandas') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_a_new_objective_changes_no_other_runs_code_digest(config):
+    plan = Plan(config)
+    assert plan.run("scratch-lenet", 1).code_digest() != plan.run("vanilla-lenet", 1).code_digest()
+    assert plan.run("scratch-lenet", 1).code_digest() != plan.run("scratch-alexnet", 1).code_digest()
