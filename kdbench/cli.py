@@ -117,6 +117,12 @@ def networks(arguments: argparse.Namespace) -> None:
     print_networks(arguments.image_size, arguments.channels, arguments.classes, arguments.markdown)
 
 
+def config(arguments: argparse.Namespace) -> None:
+    from kdbench.report.config_reference import config_reference
+
+    print(config_reference(), end="")
+
+
 def methods(arguments: argparse.Namespace) -> None:
     from kdbench.recipes.schema import read_recipe, recipe_names
 
@@ -133,8 +139,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"kdbench {kdbench.__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
 
-    config = argparse.ArgumentParser(add_help=False)
-    config.add_argument(
+    files = argparse.ArgumentParser(add_help=False)
+    files.add_argument(
         "--config",
         action="append",
         metavar="FILE",
@@ -150,7 +156,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     def verb(action, help_text: str, *parents: argparse.ArgumentParser, name: str | None = None):
         name = name or action.__name__
-        sub = verbs.add_parser(name, help=help_text, description=help_text, parents=[*parents, config, results])
+        sub = verbs.add_parser(name, help=help_text, description=help_text, parents=[*parents, files, results])
         sub.set_defaults(action=action)
         return sub
 
@@ -180,6 +186,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--channels", type=int, default=3)
     sub.add_argument("--classes", type=int, default=10)
     sub.add_argument("--markdown", action="store_true", help="as the table in the docs")
+    verb(config, "Describe every key of the configuration, as in the docs.")
     verb(methods, "List the methods: the recipes a study can run.")
     return parser
 
@@ -198,7 +205,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def default_results(arguments: argparse.Namespace) -> Path:
-    needs_none = arguments.action in (networks, methods)
+    needs_none = arguments.action in (networks, methods, config)
     return Path() if needs_none else read_config(arguments).results
 
 

@@ -22,6 +22,11 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
+# unit: pixels in 0..1; symmetric: in -1..1; standardised: by the training images' mean and standard deviation;
+# imagenet: by ImageNet's.
+InputScaling = Literal["unit", "symmetric", "standardised", "imagenet"]
+
+
 class Section(BaseModel):
     """A part of the configuration: no unknown keys, no silent conversion of types, no change after loading."""
 
@@ -38,10 +43,10 @@ class Section(BaseModel):
 
 
 class Network(Section):
-    """A network of the zoo; ``form`` is its variant (default: the first that `kdbench networks` lists)."""
+    """A network of the zoo, as the teacher's and every student's `network` names it."""
 
-    name: str
-    form: str | None = None
+    name: str = Field(description="a network that `kdbench networks` lists")
+    form: str | None = Field(None, description="its variant; null: the first that `kdbench networks` lists")
     width: float = Field(1.0, gt=0, le=16, description="multiplies the number of channels of every layer")
     dropout: float = Field(0.5, ge=0, lt=1, description="probability of dropping, where the network has dropout")
 
@@ -65,7 +70,11 @@ class Network(Section):
 
 
 class Data(Section):
-    source: str
+    """The images, and how they are packed."""
+
+    source: str = Field(
+        description="cifar10, cifar100, mnist, fashion-mnist, kmnist, emnist, svhn, digits, image-folder"
+    )
     path: str | None = Field(None, description="folder or archive; null: looked for in $KDBENCH_DATA, then ./data")
     variant: str = Field("balanced", description="which of EMNIST's splits")
     image_size: Positive | None = Field(None, description="pixels; images are resized to this square; null: as stored")
@@ -73,7 +82,7 @@ class Data(Section):
     train_limit: Positive | None = Field(None, description="use only this many training images, stratified")
     test_limit: Positive | None = Field(None, description="use only this many test images, stratified")
     validation_fraction: float = Field(0.2, gt=0, lt=1, description="held out where weights are tuned, stratified")
-    split_seed: Seed = 0
+    split_seed: Seed = Field(0, description="of the split into training and validation images")
 
     @field_validator("source")
     @classmethod
@@ -84,32 +93,36 @@ class Data(Section):
 
 
 class Augmentation(Section):
+    """Random changes of the training images, drawn anew each epoch; mentors' stored outputs are of unchanged images."""
+
     flip: bool = Field(False, description="mirror half of the images, left to right")
     shift: int = Field(0, ge=0, description="shift each image by up to this many pixels, both ways")
 
 
 class Training(Section):
-    """How the learners of a run are optimised."""
+    """How the learners of a run are optimised; the top-level `training` is that of every student."""
 
-    epochs: Positive
-    batch_size: Annotated[int, Field(ge=2)]
-    optimizer: Literal["adam", "sgd"]
-    learning_rate: float = Field(gt=0, le=100)
+    epochs: Positive = Field(description="times every training image is seen")
+    batch_size: Annotated[int, Field(ge=2)] = Field(description="images a step")
+    optimizer: Literal["adam", "sgd"] = Field(description="with torch's defaults but for the keys below")
+    learning_rate: float = Field(gt=0, le=100, description="the largest of the schedule")
     momentum: float = Field(0.9, ge=0, lt=1, description="sgd only")
-    weight_decay: float = Field(0.0, ge=0)
-    schedule: Literal["constant", "one-cycle", "cosine"] = "constant"
-    precision: Literal["fp32", "bf16"] = "fp32"
+    weight_decay: float = Field(0.0, ge=0, description="of every parameter")
+    schedule: Literal["constant", "one-cycle", "cosine"] = Field("constant", description="stepped at every batch")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: autocast in the network; losses stay fp32")
     augmentation: Augmentation = Augmentation()
     threads: Positive = Field(1, description="CPU threads a run asks for; another number may change the last bits")
 
 
 class Teacher(Section):
-    network: Network
+    """The teacher, and how it is fine-tuned."""
+
+    network: Network = Field(description="the teacher's network")
     weights: str = Field("none", description="imagenet, none, or a file's path")
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="of the weights file, checked")
-    input_scaling: Literal["unit", "symmetric", "standardised", "imagenet"] = "unit"
+    input_scaling: InputScaling = Field("unit", description="see above; what its weights were trained with")
     upscale: Positive = Field(1, description="images are enlarged by this factor, bilinearly, on the device")
-    training: Training
+    training: Training = Field(description="of the teacher")
     one_per_seed: bool = Field(False, description="false: every seed's students share the first seed's teacher")
 
 
@@ -117,8 +130,10 @@ STUDENT_NAME = re.compile(r"^[A-Za-z0-9_]+$")
 
 
 class Student(Section):
-    name: str
-    network: Network
+    """One of the students, S1, S2, ... in the order given."""
+
+    name: str = Field(description="letters, digits and _; part of paths, rows and legends")
+    network: Network = Field(description="the student's network")
 
     @field_validator("name")
     @classmethod
@@ -129,18 +144,24 @@ class Student(Section):
 
 
 class Distillation(Section):
-    temperature: float = Field(10.0, gt=0)
+    """Soft labels, wherever they are used."""
+
+    temperature: float = Field(10.0, gt=0, description="divides the logits of both sides")
     scale_by_temperature_squared: bool = Field(
         True, description="multiply the soft-label loss by T squared (Hinton et al. 2015, section 2)"
     )
 
 
 class Vanilla(Section):
-    alpha: Fraction = 0.1
+    """Vanilla distillation: alpha times one term plus 1 - alpha times the other."""
+
+    alpha: Fraction = Field(0.1, description="0..1")
     alpha_weighs: Literal["labels", "teacher"] = Field("labels", description="alpha's term; the other gets 1-alpha")
 
 
 class Peers(Section):
+    """How peers are listened to."""
+
     combine: Literal["sum", "mean"] = Field("sum", description="gamma weighs the sum or the mean of the peers' losses")
     detach: bool = Field(True, description="false: a student's gradient also flows through its peers' losses")
 
@@ -156,6 +177,8 @@ Criterion = Literal["weakest", "strongest"]
 
 
 class Tune(Section):
+    """The grid of loss weights, Table 1."""
+
     grid: list[LossWeights] = Field(min_length=1, description="each [alpha, beta, gamma]")
     seeds: list[Seed] | None = Field(None, description="null: the study's first seed only")
 
@@ -170,16 +193,20 @@ class Tune(Section):
 class Peer(Section):
     """Teacher-Student-Peer learning: weights given, or the grid point best for the weakest or strongest student."""
 
-    weights: LossWeights | Criterion = "weakest"
+    weights: LossWeights | Criterion = Field("weakest", description="[alpha, beta, gamma], or a criterion")
 
 
 class Alternate(Section):
-    phase1: LossWeights | Criterion
-    phase2: LossWeights | Criterion
+    """Alternate learning: weights of each phase, as peer.weights."""
+
+    phase1: LossWeights | Criterion = Field(description="teacher to all students but one")
+    phase2: LossWeights | Criterion = Field(description="teacher and learned students to the one left out")
 
 
 class Study(Section):
-    title: str
+    """What the study is called and how it departs from the paper."""
+
+    title: str = Field(description="at the head of the page and under every table")
     deviations: list[str] = Field(
         [], description="in what the data or the teacher differ from the paper; printed with every table"
     )
@@ -188,15 +215,15 @@ class Study(Section):
 class Config(Section):
     """The whole experiment."""
 
-    pathvars: dict[str, str]
+    pathvars: dict[str, str] = Field(description="Snakemake's path variables; results: the folder the study writes to")
     study: Study
-    seeds: list[Seed] = Field(min_length=1)
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seeds: list[Seed] = Field(min_length=1, description="every run is done once a seed")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
     data: Data
     teacher: Teacher
     students: list[Student] = Field(min_length=1)
-    training: Training
-    input_scaling: Literal["unit", "symmetric", "standardised", "imagenet"] = "unit"
+    training: Training = Field(description="of every student")
+    input_scaling: InputScaling = Field("unit", description="of every student; see above")
     reported_epoch: Literal["last", "best-validation"] = Field(
         "last", description="best-validation holds out the validation images in every student's run"
     )
@@ -284,7 +311,7 @@ def merge(base: dict[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def retyped(value: Any) -> Any:
-    """Values given with Snakemake's --config, which are text inside lists and mappings, with the types YAML gives them."""
+    """Values given with Snakemake's --config, text inside lists and mappings, with the types YAML gives them."""
     if isinstance(value, Mapping):
         return {key: retyped(item) for key, item in value.items()}
     if isinstance(value, list):

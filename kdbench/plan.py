@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from kdbench.config import Config, Criterion, Network, Section, Student, Training
+from kdbench.config import Config, Criterion, InputScaling, Network, Section, Student, Training
 from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError, unknown
 from kdbench.networks.catalogue import NETWORKS
@@ -23,7 +23,7 @@ class Learner(Section):
 
     name: str
     network: Network
-    input_scaling: Literal["unit", "symmetric", "standardised", "imagenet"]
+    input_scaling: InputScaling
     upscale: int = 1
     weights: str = "none"
     sha256: str | None = None

@@ -134,15 +134,10 @@ def test_the_description_says_what_the_files_hold(packed_digits, tmp_path):
 
 def test_packing_twice_gives_the_same_bytes(tmp_path):
     write_image_folder(tmp_path / "images")
-    code = (
-        "from kdbench.data.prepare import prepare; from tests.data_files import settings; "
-        "prepare(settings('image-folder', path='images', image_size=16), 'other')"
-    )
-    prepare(settings("image-folder", path="images", image_size=16), tmp_path / "one")
-    paths = os.pathsep.join(path for path in sys.path if path)
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": paths})
+    for name in ("one", "two"):
+        prepare(settings("image-folder", path="images", image_size=16), tmp_path / name)
     for name in ("train.safetensors", "test.safetensors", "dataset.json"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
 def test_limits_cut_each_split_to_the_same_share_of_every_class(packed_digits):

@@ -1,5 +1,6 @@
 """A checkpoint after every epoch: written whole, removed when the run is done, refused when it is not this run's."""
 
+import io
 import pickle
 import sys
 from pathlib import Path
@@ -13,7 +14,10 @@ NAME = "checkpoint.pt"
 
 
 def save_checkpoint(folder: Path, identity: dict[str, Any], state: dict[str, Any]) -> None:
-    write_with(folder / NAME, lambda path: torch.save({"identity": identity, **state}, path))
+    # torch's own file writer does not notice a full disk; Python's does.
+    buffer = io.BytesIO()
+    torch.save({"identity": identity, **state}, buffer)
+    write_with(folder / NAME, lambda path: path.write_bytes(buffer.getbuffer()))
 
 
 def load_checkpoint(folder: Path, identity: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """Every claim of the paper, held against this study's runs: reproduced, not reproduced, undecided or not tested.
 
-A claim compares two figures of a student, ``first`` minus ``second``, paired by seed; its interval is the 95 % t-interval
-of the mean difference, in percentage points. Fewer than two seeds decide nothing. Otherwise a claim of kind
+A claim compares two figures, ``first`` minus ``second``, paired by seed; its interval is the 95 % t-interval of the
+mean difference, in percentage points. Fewer than two seeds decide nothing. Otherwise a claim of kind
 
 - *above* is reproduced where the interval lies wholly above 0. It is not reproduced where the interval lies wholly
   below 0, or holds 0 but not the paper's number: an effect of the paper's size would have been seen. (Where the paper
@@ -14,6 +14,7 @@ All else is undecided; what the study lacks the student or the runs for is not t
 predictions of the first common seed, is information only: it speaks of two trained networks, not of two methods.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,7 +55,8 @@ COLUMNS = [
     "note",
 ]
 HOW_JUDGED = """\
-Each claim is a difference of two figures of one student, paired by seed: the one said to be above minus the other.
+Each claim is a difference of two figures, paired by seed: the one said to be above minus the other (where the claim is
+of no improvement or of comparable performance: Teacher-Student-Peer minus the other).
 Ours is its mean over seeds, the interval its 95 % t-interval; all in percentage points of accuracy. One seed decides
 nothing. A claim that one is above the other is *reproduced* where the interval lies wholly above 0, *not reproduced*
 where it lies wholly below 0, or holds 0 but not the paper's number (an effect of the paper's size would have been
@@ -101,6 +103,20 @@ def judge(config: Config, frame: pd.DataFrame, results: Path, paper: Paper) -> p
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+@dataclass(frozen=True)
+class Found:
+    """One side of a claim in this study: a figure of a student by run and seed."""
+
+    student: str
+    runs: dict[str, dict[int, float]]
+
+    def by_seed(self) -> dict[int, float]:
+        """The mean over the runs, at each seed that all of them have."""
+        runs = list(self.runs.values())
+        seeds = set.intersection(*map(set, runs))
+        return {seed: sum(run[seed] for run in runs) / len(runs) for seed in seeds}
+
+
 class Study:
     """The study's figures, by the paper's roles."""
 
@@ -110,40 +126,31 @@ class Study:
         self.players = {role: name for name, role in paper.roles(config.students).items() if role}
 
     def comparison(self, claim: Claim) -> dict[str, Any]:
-        for side in (claim.first, claim.second):
-            role = side.student or claim.role
+        sides = [(side, side.student or claim.role) for side in (claim.first, claim.second)]
+        for _, role in sides:
             if role not in self.players:
                 return self.row(claim, note=f"the study has no {self.paper.students[role].network}")
-            if not self.runs(side, claim):
-                return self.row(claim, note=f"the study has no {side.method} runs of {self.players[role]}")
-        first, second = self.by_seed(claim.first, claim), self.by_seed(claim.second, claim)
-        ours = paired_difference(first, second)
-        return self.row(claim, ours, claim.kind, p=self.mcnemar_p(claim) if ours.n else None)
+        first, second = (self.find(side, self.players[role]) for side, role in sides)
+        for side, found in ((claim.first, first), (claim.second, second)):
+            if not found.runs:
+                return self.row(claim, note=f"the study has no {side.method} runs of {found.student}")
+        ours = paired_difference(first.by_seed(), second.by_seed())
+        about_predictions = claim.first.figure == claim.second.figure == "test_accuracy"
+        p = self.mcnemar_p(first, second) if about_predictions and ours.n else None
+        return self.row(claim, ours, claim.kind, p)
 
-    def runs(self, side: Side, claim: Claim) -> list[str]:
-        """The runs of a side: those of its method that train its student; none where one is not finished."""
-        player = self.players[side.student or claim.role]
-        planned = [run.name for run in self.plan.runs.values() if run.method == side.method and player in run.learners]
-        return planned if all(by_seed(self.frame, name, player, side.figure) for name in planned) else []
+    def find(self, side: Side, student: str) -> Found:
+        """The finished runs of the side's method that train ``student``; none where one of them is not finished."""
+        planned = [run.name for run in self.plan.runs.values() if run.method == side.method and student in run.learners]
+        runs = {name: by_seed(self.frame, name, student, side.figure) for name in planned}
+        return Found(student, runs if all(runs.values()) else {})
 
-    def by_seed(self, side: Side, claim: Claim) -> dict[int, float]:
-        """The side's figure at each seed that all its runs have: their mean."""
-        player = self.players[side.student or claim.role]
-        runs = [by_seed(self.frame, run, player, side.figure) for run in self.runs(side, claim)]
-        return {seed: sum(run[seed] for run in runs) / len(runs) for seed in set.intersection(*map(set, runs))}
-
-    def mcnemar_p(self, claim: Claim) -> float | None:
-        """Of the first common seed; None where the claim is not about two learners' test predictions."""
-        sides = [claim.first, claim.second]
-        runs = [self.runs(side, claim) for side in sides]
-        if any(side.figure != "test_accuracy" for side in sides) or any(len(names) != 1 for names in runs):
+    def mcnemar_p(self, first: Found, second: Found) -> float | None:
+        """Of the first common seed; None where a side is more than one network."""
+        if len(first.runs) > 1 or len(second.runs) > 1:
             return None
-        seed = min(self.by_seed(claim.first, claim).keys() & self.by_seed(claim.second, claim).keys())
-        first, second = (
-            self.correct(names[0], seed, self.players[side.student or claim.role])
-            for names, side in zip(runs, sides, strict=True)
-        )
-        return mcnemar_p(first, second)
+        seed = min(first.by_seed().keys() & second.by_seed().keys())
+        return mcnemar_p(*(self.correct(next(iter(found.runs)), seed, found.student) for found in (first, second)))
 
     def correct(self, run: str, seed: int, learner: str) -> np.ndarray:
         """Which test images a learner classifies correctly, bool [N]."""
@@ -172,7 +179,8 @@ class Study:
             by_seed(self.frame, tune_run(point), student, "validation_accuracy") for point in (claim.weights, rival)
         )
         remark = f"the {claim.criterion} student here is {student} and chooses {format_weights(chosen)}"
-        return self.row(claim, paired_difference(first, second), "above", remark=remark)
+        same_student = student == self.players.get(claim.student)
+        return self.row(claim, paired_difference(first, second), comparable_size=same_student, remark=remark)
 
     def row(
         self,
@@ -180,18 +188,21 @@ class Study:
         ours: Sample | None = None,
         kind: Kind = "above",
         p: float | None = None,
+        comparable_size: bool = True,
         note: str = "",
         remark: str = "",
     ) -> dict[str, Any]:
+        """A row of claims.csv; ``note`` says why a claim is not tested, ``remark`` adds to the verdict's reason."""
         ours = ours or sample([])
-        verdict, reason = verdict_on(kind, claim.number, ours, self.paper.comparable_margin)
+        number = claim.number if comparable_size else None
+        verdict, reason = verdict_on(kind, number, ours, self.paper.comparable_margin)
         if not note:
             if kind == "comparable" and ours.low > 0:
                 remark = "and above 0, where the paper saw no improvement"
-            if kind == "above" and claim.number is not None and claim.number < 0:
+            if kind == "above" and number is not None and number < 0:
                 remark = "the paper's own tables speak against this sentence"
             note = "; ".join(filter(None, [reason, remark]))
-        same_size = "" if claim.number is None or ours.n < 2 else "yes" if ours.holds(claim.number) else "no"
+        same_size = "" if number is None or ours.n < 2 else "yes" if ours.holds(number) else "no"
         return {
             "id": claim.id,
             "claim": claim.text,
@@ -210,7 +221,18 @@ class Study:
 
 def claims_markdown(config: Config, judged: pd.DataFrame, paper: Paper) -> str:
     counts = ", ".join(f"{verdict} {(judged['verdict'] == verdict).sum()}" for verdict in VERDICTS)
-    headers = ["Claim", "Section", "Paper", "Ours", "95 % interval", "Seeds", "Verdict", "Same size", "McNemar p", "Why"]
+    headers = [
+        "Claim",
+        "Section",
+        "Paper",
+        "Ours",
+        "95 % interval",
+        "Seeds",
+        "Verdict",
+        "Same size",
+        "McNemar p",
+        "Why",
+    ]
     rows = [
         [
             row["claim"],

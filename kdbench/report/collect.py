@@ -98,5 +98,6 @@ def read_results(results: Path) -> "pd.DataFrame":
 
 def by_seed(frame: "pd.DataFrame", run: str, learner: str, figure: str) -> dict[int, float]:
     """A figure of a learner of ``run`` at each seed that results.csv has it for."""
-    rows = frame[(frame["run"] == run) & (frame["learner"] == learner)].dropna(subset=[figure])
+    of_learner = (frame["run"] == run) & (frame["learner"] == learner) & frame[figure].notna()
+    rows = frame.loc[of_learner, ["seed", figure]]
     return {int(seed): float(value) for seed, value in zip(rows["seed"], rows[figure], strict=True)}

@@ -11,15 +11,17 @@ from kdbench.config import Config, Network
 from kdbench.networks.catalogue import NETWORKS
 from kdbench.plan import Run
 from kdbench.report.lettering import fit, plain, text_width, wrap
-from kdbench.report.objective import Ingredient, drawn_run, ingredients, read_selection
-from kdbench.report.style import GREY, PAGE, POINTS, SMALL, TEXT, new_figure, study_note, words_figure
+from kdbench.report.objective import Ingredient, drawn_run, ingredients, peers_of, read_selection
+from kdbench.report.style import PAGE, POINTS, SMALL, TEXT, new_figure, study_note, words_figure
 
 INK = "#222222"
+EQUALS, PLUS = "$\\;=\\;$", "$\\;+\\;$"
 SOURCE_COLORS = {"labels": "#5a5a5a", "teacher": "#0072B2", "peers": "#B44A00"}
 TINTS = {"labels": "#f0f0f0", "teacher": "#e3eff7", "peers": "#fbe9df"}
 
 # Everything below is in inches, the origin at the lower left of the figure.
-IMAGE = (0.12, 0.72)  # left edge and side
+LEFT = 0.12  # margin
+IMAGE = (LEFT, 0.72)  # left edge and side
 TRUNK = 1.06  # where the line that carries the image to every network rises
 SOURCES = (1.32, 3.2)  # left and right edge of the boxes of what a student listens to
 STUDENT = (5.42, 6.88)  # left and right edge of the student
@@ -27,27 +29,31 @@ ROW, BOX = 0.62, 0.46  # distance of two sources, height of a box
 GROUP = 0.24  # room above the peers for their heading
 TOP = 0.34  # room above the first row for the image's way to the student
 LEADING = 0.165  # distance of two lines of small text
+FORMULA = 0.27  # distance of two lines of formula
 
 
 def draw_architecture(config: Config, results: Path) -> Figure:
-    """The loss of one student of the run that ``drawn_run`` names: who it listens to, with what weight, and the formula."""
+    """The loss of one student of the run ``drawn_run`` gives: who it listens to, with what weight, and the formula."""
     run = drawn_run(config)
     if run is None:
         return words_figure("This study trains no student, so there is no loss to draw.", study_note(config))
     terms = ingredients(config, run, results)
-    peers = [learner.name for learner in run.learners[1:]] if run.live_peers else []
+    numbers = {student.name: number for number, student in enumerate(config.students, start=1)}
+    peers = peers_of(run)
     rows = source_rows(terms, peers)
-    explained = explanations(config, run, terms, peers, results)
-    diagram = TOP + ROW * len(rows) + (GROUP + 0.1 if peers else 0.1)
-    height = diagram + 0.62 + LEADING * len(explained)
+    formula = formula_lines(run, terms, numbers)
+    explained = explanations(run, terms, numbers, results)
+    diagram = TOP + max(ROW * len(rows) + (GROUP if peers else 0), IMAGE[1] + 0.7)
+    height = diagram + 0.17 + FORMULA * len(formula) + LEADING * len(explained)
     figure, share = new_figure(PAGE, height, study_note(config))
     axes = figure.add_axes((0, share, 1, 1 - share))
     axes.set(xlim=(0, PAGE), ylim=(0, height))
     axes.axis("off")
-    draw_rows(axes, config, run, terms, rows, height - TOP - ROW / 2)
-    draw_formula(axes, run, terms, peers, height - diagram - 0.16)
-    for number, line in enumerate(reversed(explained)):
-        axes.text(0.12, 0.06 + LEADING * number, line, size=SMALL, color=INK, va="baseline")
+    draw_rows(axes, config, run, rows, numbers, height - TOP - ROW / 2)
+    for place, segments in enumerate(formula):
+        draw_segments(axes, segments, height - diagram - 0.23 - FORMULA * place)
+    for place, line in enumerate(reversed(explained)):
+        axes.text(LEFT, 0.05 + LEADING * place, line, size=SMALL, color=INK, va="baseline")
     return figure
 
 
@@ -62,7 +68,7 @@ def source_rows(terms: list[Ingredient], peers: list[str]) -> list[tuple[Ingredi
 
 
 def draw_rows(
-    axes: Axes, config: Config, run: Run, terms: list[Ingredient], rows: list[tuple[Ingredient, str]], first: float
+    axes: Axes, config: Config, run: Run, rows: list[tuple[Ingredient, str]], numbers: dict[str, int], first: float
 ) -> None:
     """The image, a row a source with its arrow to the student, and the student; ``first`` is the first row's height."""
     heights, y = [], first
@@ -71,16 +77,14 @@ def draw_rows(
             y -= GROUP
         heights.append(y)
         y -= ROW
-    top, bottom = heights[0] + BOX / 2, heights[-1] - BOX / 2
-    draw_image(axes, (top + bottom) / 2)
-    channel = top + 0.14
-    axes.plot([TRUNK, TRUNK], [min(heights[-1], (top + bottom) / 2), channel], color=INK, lw=0.8, solid_capstyle="butt")
-    axes.plot([IMAGE[0] + IMAGE[1] + 0.03, TRUNK], [(top + bottom) / 2] * 2, color=INK, lw=0.8)
-    middle = sum(STUDENT) / 2
-    axes.plot([TRUNK, middle], [channel, channel], color=INK, lw=0.8)
-    arrow(axes, (middle, channel + 0.005), (middle, top), INK)
+    top, bottom = heights[0] + BOX / 2, min(heights[-1] - BOX / 2, heights[0] + BOX / 2 - 0.62)
+    centre, middle, channel = (top + bottom) / 2, sum(STUDENT) / 2, top + 0.14
+    draw_image(axes, centre)
+    axes.plot([IMAGE[0] + IMAGE[1] + 0.03, TRUNK], [centre, centre], color=INK, lw=0.8, solid_capstyle="butt")
+    trunk = [(TRUNK, min(heights[-1], centre)), (TRUNK, channel), (middle, channel), (middle, top + 0.05)]
+    axes.plot(*zip(*trunk, strict=True), color=INK, lw=0.8, solid_capstyle="butt")
+    arrow(axes, (middle, channel), (middle, top), INK)
     draw_peer_group(axes, run, [(term, height) for (term, _), height in zip(rows, heights, strict=True)])
-    numbers = {student.name: number for number, student in enumerate(config.students, start=1)}
     for (term, member), height in zip(rows, heights, strict=True):
         source = term.term.source
         arrow(axes, (TRUNK, height), (SOURCES[0], height), INK)
@@ -91,10 +95,10 @@ def draw_rows(
     width = (STUDENT[1] - STUDENT[0] - 0.16) * POINTS
     lines = [
         (plain(f"S{numbers[student.name]}  {student.name}"), TEXT, "bold", INK),
-        (plain(network_text(student.network)), SMALL, "normal", GREY),
-        ("the student of this loss", SMALL, "normal", GREY),
+        (plain(network_text(student.network)), SMALL, "normal", INK),
+        (f"minimises ${loss_name(numbers[student.name])}$", SMALL, "normal", INK),
     ]
-    text_block(axes, middle, (top + bottom) / 2, lines, width)
+    text_block(axes, middle, centre, lines, width)
 
 
 def draw_image(axes: Axes, y: float) -> None:
@@ -110,7 +114,9 @@ def draw_image(axes: Axes, y: float) -> None:
 
 
 def rectangle(left: float, bottom: float, side: float, color: tuple[float, ...]) -> FancyBboxPatch:
-    return FancyBboxPatch((left, bottom), side, side, boxstyle="square,pad=0", facecolor=color, edgecolor="white", lw=0.4)
+    return FancyBboxPatch(
+        (left, bottom), side, side, boxstyle="square,pad=0", facecolor=color, edgecolor="white", lw=0.4
+    )
 
 
 def draw_peer_group(axes: Axes, run: Run, rows: list[tuple[Ingredient, float]]) -> None:
@@ -131,9 +137,9 @@ def draw_peer_group(axes: Axes, run: Run, rows: list[tuple[Ingredient, float]]) 
         linestyle=(0, (3, 2)),
     )
     axes.add_patch(frame)
-    heading = "Peers, learning in the same run"
+    heading = "Peers in the same run" if run.live_peers else "Learned peers, outputs stored"
     if len(heights) > 1:
-        heading = f"Peers, in the same run; {term.term.combine} of their losses"
+        heading = f"{heading}; {term.term.combine} of losses"
     heading, size = fit(heading, (SOURCES[1] - SOURCES[0]) * POINTS, SMALL)
     axes.text(sum(SOURCES) / 2, high - 0.05, heading, size=size, color=color, ha="center", va="top")
 
@@ -159,7 +165,7 @@ def draw_term(axes: Axes, run: Run, term: Ingredient, number: int | None, y: flo
     """The arrow from a source to the student, its term and weight above it and its loss below."""
     source = term.term.source
     color = SOURCE_COLORS[source]
-    both_ways = source == "peers" and not run.detach_peers
+    both_ways = source == "peers" and run.live_peers and not run.detach_peers
     arrow(axes, (SOURCES[1], y), (STUDENT[0], y), color, width=1.3, both_ways=both_ways)
     left, right = SOURCES[1] + (0.14 if source == "peers" else 0.07), STUDENT[0] - 0.1
     middle, width = (left + right) / 2, (right - left) * POINTS
@@ -168,6 +174,11 @@ def draw_term(axes: Axes, run: Run, term: Ingredient, number: int | None, y: flo
     axes.text(middle, y + 0.05, above, size=size, color=color, ha="center", va="bottom")
     below, size = fit(loss_text(term, run), width, SMALL)
     axes.text(middle, y - 0.05, below, size=size, color=INK, ha="center", va="top")
+
+
+def loss_name(number: int) -> str:
+    """The loss of student ``number``; a formula without dollars."""
+    return f"L_{{S{number}}}"
 
 
 def loss_symbol(term: Ingredient, number: int | None = None) -> str:
@@ -179,92 +190,86 @@ def loss_text(term: Ingredient, run: Run) -> str:
     text = term.loss
     if term.temperature is not None:
         text += f", T = {term.temperature:g}" + (", × T²" if term.scaled else "")
-    if term.term.source == "peers" and run.detach_peers:
+    if term.term.source == "peers" and run.live_peers and run.detach_peers:
         text += ", detached"
     return text
 
 
 def network_text(network: Network) -> str:
-    """Its network, with the form and width that are not given by the name."""
+    """Its network, with the form and width that the name does not give."""
     forms = NETWORKS[network.name].forms
     parts = [network.form or forms[0]] if len(forms) > 1 else []
     if network.width != 1:
         parts.append(f"width {network.width:g}")
-    return f"{network.name}, {', '.join(parts)}" if parts else network.name
+    return f"network {network.name}" + (f" ({', '.join(parts)})" if parts else "")
 
 
-def draw_formula(axes: Axes, run: Run, terms: list[Ingredient], peers: list[str], y: float) -> None:
-    """The loss in symbols, and beneath it with the numbers; each term in its source's colour."""
-    count = len(peers) + 1
-    several = {"sum": "", "mean": f"\\frac{{1}}{{{len(peers)}}}"}
-    symbols: list[tuple[str, str]] = [("$L_{S1}\\;=\\;$", INK)]
-    numbers: list[tuple[str, str]] = [("$\\phantom{L_{S1}}\\;=\\;$", INK)]
+def formula_lines(run: Run, terms: list[Ingredient], numbers: dict[str, int]) -> list[list[tuple[str, str]]]:
+    """The loss in symbols and, where the weights are known, with its numbers; each piece with its source's colour."""
+    peers = peers_of(run)
+    name = loss_name(numbers[run.learners[0].name])
+    symbols, figures = [(f"${name}$", INK), (EQUALS, INK)], [("", INK), (EQUALS, INK)]
     shown = [term for term in terms if term.term.source != "peers" or peers]
     for place, term in enumerate(shown):
-        color = SOURCE_COLORS[term.term.source]
-        plus = "$\\;+\\;$" if place else ""
+        value = loss_symbol(term)
         if term.term.source == "peers":
-            members = " + ".join(loss_symbol(term, number) for number in range(2, count + 1))
-            factor = several[term.term.combine] if len(peers) > 1 else ""
-            value = f"({members})" if len(peers) > 1 else members
-            value = f"{factor}\\,{value}"
-        else:
-            value = loss_symbol(term)
-        weight = "?" if term.weight is None else f"{term.weight:g}"
-        for segments, coefficient in ((symbols, term.symbol), (numbers, weight)):
-            segments += [(plus, INK), (f"${coefficient}\\,{value}$", color)]
-    for segments, height in ((symbols, y), (numbers, y - 0.27)):
-        draw_segments(axes, [segment for segment in segments if segment[0]], height)
+            value = " + ".join(loss_symbol(term, numbers[peer]) for peer in peers)
+            if len(peers) > 1:
+                factor = f"\\frac{{1}}{{{len(peers)}}}" if term.term.combine == "mean" else ""
+                value = f"{factor}\\,({value})"
+        color = SOURCE_COLORS[term.term.source]
+        for segments, weight in ((symbols, term.symbol), (figures, f"{term.weight:g}" if term.weight else "0")):
+            segments += [(PLUS, INK)] * (place > 0) + [(f"${weight}\\,{value}$", color)]
+    return [symbols, figures] if len(shown) > 1 and all(term.weight is not None for term in shown) else [symbols]
 
 
 def draw_segments(axes: Axes, segments: list[tuple[str, str]], y: float) -> None:
-    """Pieces of one line, each in its colour, from the left margin; smaller where they would not fit the page."""
-    size = TEXT + 2
-    room = (PAGE - 0.3) * POINTS
-    widths = [text_width(text.replace("\\phantom{L_{S1}}", "L_{S1}"), size) for text, _ in segments]
+    """Pieces of one line, each in its colour; smaller where they would not fit the page.
+
+    The first piece, which may be empty, takes the same room in every line.
+    """
+    size, room = TEXT + 2, (PAGE - 2 * LEFT) * POINTS
+    widths = [text_width("$L_{S1}$", size), *(text_width(text, size) for text, _ in segments[1:])]
     shrink = min(1, room / sum(widths))
-    x = 0.16
+    x = LEFT
     for (text, color), width in zip(segments, widths, strict=True):
-        if "phantom" in text:
-            offset = text_width("$L_{S1}$", size) * shrink / POINTS
-            axes.text(x + offset, y, "$\\;=\\;$", size=size * shrink, color=color, va="baseline")
-        else:
+        if text:
             axes.text(x, y, text, size=size * shrink, color=color, va="baseline")
         x += width * shrink / POINTS
 
 
-def explanations(config: Config, run: Run, terms: list[Ingredient], peers: list[str], results: Path) -> list[str]:
+def explanations(run: Run, terms: list[Ingredient], numbers: dict[str, int], results: Path) -> list[str]:
     """What the symbols mean and where the weights come from, as lines that fit the page."""
-    sentences = []
+    peers, sentences = peers_of(run), []
     for term in terms:
-        source = term.term.source
-        softened = ""
+        source, softened = term.term.source, ""
         if term.temperature is not None:
-            squared = f" and multiplied by T² = {term.temperature**2:g}" if term.scaled else ", not multiplied by T²"
-            softened = f", both softened by T = {term.temperature:g}{squared}"
+            squared = f", times T²\u00a0=\u00a0{term.temperature**2:g}" if term.scaled else ", not multiplied by T²"
+            softened = f", both softened by T\u00a0=\u00a0{term.temperature:g}{squared}"
         if source == "labels":
             sentences.append(f"S: {term.loss} with the label.")
         elif source == "teacher":
-            sentences.append(f"TS: {term.loss} from the teacher's stored prediction{softened}.")
+            sentences.append(f"TS: {term.loss} from the teacher's prediction{softened}.")
         elif peers:
-            gradient = "no gradient flows" if run.detach_peers else "the gradient also flows"
-            sentences.append(f"P: {term.loss} from a peer's prediction{softened}; {gradient} back through that prediction.")
+            gradient = ""
+            if run.live_peers:
+                gradient = "; no gradient flows" if run.detach_peers else "; the gradient also flows"
+                gradient += " back through the peer"
+            sentences.append(f"P: {term.loss} from a peer's prediction{softened}{gradient}.")
     if run.selected_by is not None:
         student = read_selection(results).get("students", {}).get(run.selected_by)
-        named = f" ({student})" if student else ""
         sentences.append(
-            f"The weights are those of Table 1 with the highest validation accuracy of the student {run.selected_by} "
-            f"from scratch{named}."
+            f"Weights: those of Table 1 with the highest validation accuracy of the student {run.selected_by} "
+            f"from scratch{f' ({plain(student)})' if student else ''}."
         )
-    if peers:
-        others = " and ".join(f"S{number}" for number in range(2, len(peers) + 2)) if len(peers) < 3 else "other students"
-        sentences.append(f"The losses of {'the ' if len(peers) >= 3 else ''}{others} are defined likewise.")
-    return [line for line in wrap(plain(" ".join(sentences)), (PAGE - 0.3) * POINTS, SMALL)]
+    if run.live_peers and peers:
+        others = [f"S{numbers[peer]}" for peer in peers]
+        listed = " and ".join(filter(None, [", ".join(others[:-1]), others[-1]]))
+        sentences.append(f"{listed} {'learns' if len(others) == 1 else 'learn'} by losses of the same form.")
+    return [line for sentence in sentences for line in wrap(sentence, (PAGE - 2 * LEFT) * POINTS, SMALL)]
 
 
-def box(
-    axes: Axes, x: tuple[float, float], y: tuple[float, float], face: str, edge: str, line_width: float
-) -> None:
+def box(axes: Axes, x: tuple[float, float], y: tuple[float, float], face: str, edge: str, line_width: float) -> None:
     axes.add_patch(
         FancyBboxPatch(
             (x[0], y[0]),

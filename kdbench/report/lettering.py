@@ -1,8 +1,8 @@
 """Text that fits the place it is given: measured, wrapped, shrunk or cut, before any figure is drawn."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import text_to_path
 
 ELLIPSIS = "…"
@@ -17,10 +17,17 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
     return width
 
 
+@cache
+def drawable(letter: str) -> bool:
+    """Whether the figures' font has ``letter``."""
+    font = get_font(findfont(FontProperties(family="DejaVu Sans")))
+    return letter.isprintable() and font.get_char_index(ord(letter)) != 0
+
+
 def plain(text: object) -> str:
-    """A user's text as one line to be drawn literally: no formula, nothing unprintable."""
+    """A user's text as one line to be drawn literally: no formula, and ? for a letter the font lacks."""
     line = " ".join(str(text).split())
-    return "".join(letter if letter.isprintable() else ELLIPSIS for letter in line).replace("$", r"\$")
+    return "".join(letter if drawable(letter) else "?" for letter in line).replace("$", r"\$")
 
 
 def cut(text: str, width: float, size: float, weight: str = "normal") -> str:
@@ -47,10 +54,10 @@ def fit(text: str, width: float, size: float, smallest: float = 5.5, weight: str
 
 
 def wrap(text: str, width: float, size: float) -> list[str]:
-    """``text`` as lines at most ``width`` points wide; a word wider than that is broken."""
+    """``text`` as lines at most ``width`` points wide, broken at spaces; a word wider than that is broken too."""
     lines: list[str] = []
     line = ""
-    for word in text.split():
+    for word in filter(None, text.split(" ")):
         joined = f"{line} {word}" if line else word
         if text_width(joined, size) <= width:
             line = joined

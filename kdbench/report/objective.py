@@ -55,6 +55,12 @@ def drawn_run(config: Config) -> Run | None:
     return None
 
 
+def peers_of(run: Run) -> list[str]:
+    """The students the first learner of ``run`` listens to: those learning beside it, and finished ones."""
+    live = [learner.name for learner in run.learners[1:]] if run.live_peers else []
+    return live + [mentor.learner for mentor in run.mentors if mentor.role == "peer"]
+
+
 def ingredients(config: Config, run: Run, results: Path) -> list[Ingredient]:
     """The terms of each learner's loss in ``run``, with the weights selection.json holds where it is to decide."""
     weights: list[float | None] = [term.weight for term in run.objective]

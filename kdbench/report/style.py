@@ -51,6 +51,7 @@ RC = {
     "svg.fonttype": "path",
     "svg.hashsalt": "kdbench",  # identifiers in the SVG follow from its content alone
     "mathtext.fontset": "dejavusans",
+    "text.hinting": "no_hinting",  # letters as wide in the PNG as measured, and as in the SVG
 }
 
 
@@ -114,13 +115,13 @@ def new_figure(width: float, height: float, footnote: str) -> tuple[Figure, floa
 
     Also returns the share of the whole height that the footnote takes, in 0..1.
     """
-    margin, leading = 0.08, NOTE * 1.35 / POINTS
+    margin, leading = 0.12, NOTE * 1.35 / POINTS
     lines = wrap(footnote, (width - 2 * margin) * POINTS * 0.98, NOTE)
-    note = len(lines) * leading + margin
+    note = len(lines) * leading + 0.08
     figure = Figure(figsize=(width, height + note))
     FigureCanvasAgg(figure)
     for number, line in enumerate(reversed(lines)):
-        y = (margin / 2 + (number + 0.3) * leading) / (height + note)
+        y = (0.04 + (number + 0.3) * leading) / (height + note)
         figure.text(margin / width, y, line, size=NOTE, color=GREY, va="baseline", gid=f"footnote{number}")
     return figure, note / (height + note)
 

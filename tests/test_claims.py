@@ -1,0 +1,216 @@
+"""The verdicts on the paper's claims."""
+
+import csv
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from kdbench.errors import KdbenchError
+from kdbench.report.claims import COLUMNS, verdict_on, write_claims
+from kdbench.report.collect import write_results
+from kdbench.report.statistics import Sample
+from tests.synthetic_study import students, study_config, write_study
+
+WIGGLE = {1: 0.0, 2: 3.0, 3: -2.0, 4: 1.0}  # of a seed, the same for every method
+
+
+def judged(config, figures_of=None):
+    write_study(config, figures_of)
+    write_results(config, config.results)
+    write_claims(config, config.results)
+    with (config.results / "claims.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == COLUMNS
+    return {row["id"]: row for row in rows}
+
+
+def vanilla_above_scratch(*differences):
+    """Figures in which vanilla's test accuracy lies above scratch's by these points, at seeds 1, 2, ..."""
+
+    def figures(run, learner):
+        base = 60 + WIGGLE[run.seed]
+        return {"test_accuracy": base + (differences[run.seed - 1] if run.method == "vanilla" else 0)}
+
+    return figures
+
+
+def interval(low, high):
+    return Sample(n=3, mean=(low + high) / 2, sd=1.0, low=low, high=high)
+
+
+def test_a_direction_claim_comes_out_each_way(tmp_path):
+    cases = {
+        "reproduced": (1.0, 0.9, 1.1),
+        "not reproduced": (-1.0, -0.9, -1.1),
+        "undecided": (-3.0, 3.0, 1.0),
+    }
+    for verdict, differences in cases.items():
+        config = study_config(tmp_path / verdict.replace(" ", "-"), seeds=[1, 2, 3])
+        row = judged(config, vanilla_above_scratch(*differences))["vanilla-above-scratch-alexnet"]
+        assert row["verdict"] == verdict
+
+
+def test_an_effect_of_the_papers_size_that_would_have_been_seen_is_not_reproduced(tmp_path):
+    config = study_config(tmp_path / "study", seeds=[1, 2, 3])
+    rows = judged(config, vanilla_above_scratch(0.1, -0.1, 0.0))
+    row = rows["vanilla-above-scratch-mobilenet"]
+    assert (row["verdict"], row["same_size"]) == ("not reproduced", "no")
+    assert row["note"] == "the interval holds 0 but not the paper's number"
+
+
+def test_the_interval_is_of_the_differences_paired_by_seed(tmp_path):
+    config = study_config(tmp_path / "study", seeds=[1, 2, 3])
+    differences = (1.0, 0.8, 1.5)
+    row = judged(config, vanilla_above_scratch(*differences))["vanilla-above-scratch-lenet"]
+    expected = stats.t.interval(0.95, 2, np.mean(differences), stats.sem(differences))
+    assert [float(row["low"]), float(row["high"])] == pytest.approx(expected, abs=1e-5)
+    assert float(row["ours"]) == pytest.approx(1.1, abs=1e-6)
+    assert (row["n"], row["paper"], row["section"]) == ("3", "1.52", "4.5")
+    assert row["same_size"] == "yes"
+
+
+def test_one_seed_decides_nothing(tmp_path):
+    rows = judged(study_config(tmp_path / "study", seeds=[1]), vanilla_above_scratch(5.0))
+    assert {row["verdict"] for row in rows.values()} == {"undecided"}
+    row = rows["vanilla-above-scratch-alexnet"]
+    assert (row["ours"], row["low"], row["high"], row["same_size"], row["n"]) == ("5.0", "", "", "", "1")
+    assert row["note"] == "one seed decides nothing"
+
+
+def test_what_the_study_has_no_student_for_is_not_tested(tmp_path):
+    rows = judged(study_config(tmp_path / "study", seeds=[1, 2], students=students("alexnet", "lenet")))
+    row = rows["vanilla-above-scratch-mobilenet"]
+    assert (row["verdict"], row["ours"], row["n"]) == ("not tested", "", "0")
+    assert row["note"] == "the study has no mobilenet"
+    assert rows["vanilla-above-scratch-alexnet"]["verdict"] != "not tested"
+
+
+def test_what_the_study_has_no_runs_for_is_not_tested(tmp_path):
+    rows = judged(study_config(tmp_path / "study", seeds=[1, 2], methods=["scratch", "vanilla"]))
+    tested = {id for id, row in rows.items() if row["verdict"] != "not tested"}
+    assert tested == {id for id in rows if id.startswith(("vanilla-above-scratch", "scratch-"))}
+    assert rows["peer-above-scratch-alexnet"]["note"] == "the study has no peer runs of alexnet"
+
+
+def test_comparable_means_within_the_margin_on_both_sides():
+    assert verdict_on("comparable", -1.5, interval(-2.0, 1.0), 3.02)[0] == "reproduced"
+    assert verdict_on("comparable", -1.5, interval(-9.0, -4.0), 3.02)[0] == "not reproduced"
+    assert verdict_on("comparable", -1.5, interval(4.0, 9.0), 3.02)[0] == "not reproduced"
+    assert verdict_on("comparable", -1.5, interval(-4.0, -1.0), 3.02)[0] == "undecided"
+    assert verdict_on("comparable", -1.5, interval(-9.0, 9.0), 3.02)[0] == "undecided"
+
+
+def test_without_a_number_only_the_side_of_zero_counts():
+    for number in (None, -1.42):
+        assert verdict_on("above", number, interval(0.1, 0.2), 3.02)[0] == "reproduced"
+        assert verdict_on("above", number, interval(-0.2, -0.1), 3.02)[0] == "not reproduced"
+        assert verdict_on("above", number, interval(-0.2, 0.1), 3.02)[0] == "undecided"
+
+
+def test_no_improvement_is_reproduced_where_the_interval_lies_below_zero():
+    assert verdict_on("not above", -1.5, interval(-0.2, -0.1), 3.02)[0] == "reproduced"
+    assert verdict_on("not above", -1.5, interval(0.1, 0.2), 3.02)[0] == "not reproduced"
+    assert verdict_on("not above", -1.5, interval(-0.2, 0.1), 3.02)[0] == "undecided"
+
+
+def test_a_lower_training_accuracy_of_peers_speaks_for_the_claim(tmp_path):
+    def figures(run, learner):
+        level = {"scratch": 70.0, "vanilla": 68.0, "peer": 60.0, "alternate-to": 62.0}.get(run.method, 50.0)
+        return {"train_accuracy": level + run.seed / 10, "test_accuracy": 64.0}
+
+    rows = judged(study_config(tmp_path / "study", seeds=[1, 2, 3]), figures)
+    assert float(rows["peer-training-below-scratch-lenet"]["ours"]) == pytest.approx(10.0)
+    assert float(rows["peer-training-below-vanilla-lenet"]["ours"]) == pytest.approx(8.0)
+    assert float(rows["alternate-training-above-peer-alexnet"]["ours"]) == pytest.approx(2.0)
+    assert float(rows["peer-test-above-training-mobilenet"]["ours"]) == pytest.approx(64 - 60.2)
+    training = [row for id, row in rows.items() if "training" in id]
+    assert {row["verdict"] for row in training} == {"reproduced"}
+    assert {row["mcnemar_p"] for row in training} == {""}
+
+
+def test_more_peers_are_held_against_the_mean_of_the_first_phases(tmp_path):
+    def figures(run, learner):
+        level = {"peer": 70.0, "alternate-alexnet+lenet": 60.0, "alternate-alexnet+mobilenet": 64.0}.get(run.name, 50.0)
+        return {"test_accuracy": level + run.seed}
+
+    rows = judged(study_config(tmp_path / "study", seeds=[1, 2]), figures)
+    row = rows["more-peers-better-alexnet"]
+    assert (float(row["ours"]), row["verdict"], row["mcnemar_p"]) == (8.0, "reproduced", "")
+    assert "the paper's own tables speak against this sentence" in rows["more-peers-better-lenet"]["note"]
+
+
+def tuned(best):
+    """Figures in which lenet is weakest, mobilenet strongest, and ``best`` the best point for both."""
+
+    def figures(run, learner):
+        level = {"lenet": 50.0, "alexnet": 60.0, "mobilenet": 80.0}.get(learner, 90.0)
+        lead = (5.0 + run.seed / 10 if run.name == best else 0.0) if run.validation else None
+        return {"train_accuracy": level, "validation_accuracy": None if lead is None else level + lead}
+
+    return figures
+
+
+def test_both_criteria_choosing_the_papers_weights_is_reproduced(tmp_path):
+    config = study_config(tmp_path / "study", seeds=[1, 2], tune={"seeds": [1, 2]})
+    rows = judged(config, tuned("tune-0.1-0.8-0.1"))
+    for criterion, student in (("weakest", "lenet"), ("strongest", "mobilenet")):
+        row = rows[f"{criterion}-chooses-fixed-weights"]
+        assert (row["verdict"], float(row["ours"]), row["n"]) == ("reproduced", pytest.approx(5.15), "2")
+        assert row["note"].endswith(f"the {criterion} student here is {student} and chooses 0.1-0.8-0.1")
+
+
+def test_criteria_choosing_other_weights_is_not_reproduced(tmp_path):
+    config = study_config(tmp_path / "study", seeds=[1, 2], tune={"seeds": [1, 2]})
+    row = judged(config, tuned("tune-0.1-0.7-0.2"))["weakest-chooses-fixed-weights"]
+    assert (row["verdict"], float(row["ours"])) == ("not reproduced", pytest.approx(-5.15))
+    assert "chooses 0.1-0.7-0.2" in row["note"]
+
+
+def test_a_grid_without_the_papers_weights_leaves_the_choice_untested(tmp_path):
+    config = study_config(tmp_path / "study", tune={"grid": [[0.2, 0.7, 0.1], [0.3, 0.6, 0.1]]})
+    assert judged(config)["weakest-chooses-fixed-weights"]["verdict"] == "not tested"
+
+
+def test_mcnemar_counts_the_images_only_one_learner_gets_right_at_the_first_seed(tmp_path):
+    config = study_config(tmp_path / "study", seeds=[2, 1])
+    p = float(judged(config)["vanilla-above-scratch-alexnet"]["mcnemar_p"])
+    first, second = (
+        np.load(config.results / f"runs/{run}-alexnet/seed1/predictions-alexnet.npz")["correct"]
+        for run in ("vanilla", "scratch")
+    )
+    gained, lost = int((first & ~second).sum()), int((~first & second).sum())
+    assert gained + lost > 25
+    assert p == pytest.approx(stats.chi2.sf((abs(gained - lost) - 1) ** 2 / (gained + lost), 1), rel=1e-5)
+
+
+def test_missing_predictions_are_named(tmp_path):
+    config = study_config(tmp_path / "study", seeds=[1, 2])
+    write_study(config)
+    write_results(config, config.results)
+    (config.results / "runs/scratch-lenet/seed1/predictions-lenet.npz").unlink()
+    with pytest.raises(KdbenchError, match="scratch-lenet/seed1/predictions-lenet.npz: no such file"):
+        write_claims(config, config.results)
+
+
+def test_claims_md_starts_with_the_counts_and_states_the_deviations(tmp_path):
+    config = study_config(tmp_path / "study", seeds=[1, 2], study={"title": "A study", "deviations": ["data: half"]})
+    rows = judged(config)
+    counts = {
+        verdict: sum(row["verdict"] == verdict for row in rows.values())
+        for verdict in ("reproduced", "not reproduced", "undecided", "not tested")
+    }
+    lines = (config.results / "claims.md").read_text().splitlines()
+    stated = ", ".join(f"{verdict} {count}" for verdict, count in counts.items())
+    assert lines[0] == f"**{len(rows)} claims of the paper: {stated}.**"
+    assert "A study. Seeds: 1, 2 (of the runs that tune weights: 1). Differs from the paper: data: half." in lines
+    assert sum(line.startswith("|") for line in lines) == len(rows) + 2
+    assert "nan" not in "\n".join(lines)
+
+
+def test_four_students_keep_the_papers_claims_and_say_they_are_four(tmp_path):
+    networks = students("alexnet", "lenet", "mobilenet", "resnet8")
+    config = study_config(tmp_path / "study", seeds=[1, 2], students=networks)
+    rows = judged(config)
+    assert "not tested" not in {row["verdict"] for row in rows.values()}
+    assert "this study has 4" in (config.results / "claims.md").read_text()

@@ -1,0 +1,187 @@
+"""Tables 1 and 2 beside the paper's."""
+
+import csv
+import json
+import math
+import statistics
+
+import pytest
+
+from kdbench.report.collect import write_results
+from kdbench.report.selection import ranking_seed, select
+from kdbench.report.tables import latex_text, write_tables
+from tests.synthetic_study import students, study_config, write_study
+
+NINE_ROWS = [
+    "Scratch",
+    "Vanilla Teacher-Student approach",
+    "Teacher-Student-Peer approach",
+    "Teacher-Student-Peer Alternate Learning: Teacher to S1, S2",
+    "Teacher-Student-Peer Alternate Learning: Teacher, S1, S2 to S3",
+    "Teacher-Student-Peer Alternate Learning: Teacher to S1, S3",
+    "Teacher-Student-Peer Alternate Learning: Teacher, S1, S3 to S2",
+    "Teacher-Student-Peer Alternate Learning: Teacher to S2, S3",
+    "Teacher-Student-Peer Alternate Learning: Teacher, S2, S3 to S1",
+]
+
+
+def make_tables(config, figures_of=None):
+    write_study(config, figures_of)
+    write_results(config, config.results)
+    write_tables(config, config.results)
+    return config.results / "tables"
+
+
+def read_csv(path):
+    with path.open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def markdown_rows(path):
+    lines = [line for line in path.read_text().splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return cells[0], cells[2:]
+
+
+@pytest.fixture
+def tables(tmp_path):
+    return make_tables(study_config(tmp_path / "study", seeds=[1, 2, 3], tune={"seeds": [1, 2]}))
+
+
+def test_table_2_has_the_papers_nine_rows_in_its_order_and_words(tables):
+    _, rows = markdown_rows(tables / "table2.md")
+    assert [row[0] for row in rows] == NINE_ROWS
+
+
+def test_table_2_has_the_papers_order_whatever_the_students_order(tmp_path):
+    tables = make_tables(study_config(tmp_path / "study", students=students("mobilenet", "alexnet", "lenet")))
+    headers, rows = markdown_rows(tables / "table2.md")
+    assert [row[0] for row in rows] == NINE_ROWS
+    assert headers[1::3] == ["mobilenet (S3)", "alexnet (S1)", "lenet (S2)"]
+
+
+def test_a_cell_of_table_2_is_mean_and_sd_over_seeds_beside_the_papers_number(tables):
+    accuracies = []
+    for seed in (1, 2, 3):
+        metrics = json.loads((tables.parent / f"runs/vanilla-lenet/seed{seed}/metrics.json").read_text())
+        accuracies.append(metrics["learners"]["lenet"]["test_accuracy"])
+    mean, sd = statistics.fmean(accuracies), statistics.stdev(accuracies)
+    [row] = [row for row in read_csv(tables / "table2.csv") if row["run"] == "vanilla-lenet"]
+    assert (row["method"], row["student"], row["n"], row["paper"]) == ("vanilla", "lenet", "3", "58.02")
+    assert float(row["mean"]) == pytest.approx(mean, abs=1e-6)
+    assert float(row["sd"]) == pytest.approx(sd, abs=1e-6)
+    assert float(row["difference"]) == pytest.approx(mean - 58.02, abs=1e-6)
+    _, rows = markdown_rows(tables / "table2.md")
+    difference = f"{mean - 58.02:+.2f}".replace("-", "−")
+    assert rows[1][4:7] == [f"{mean:.2f} ± {sd:.2f} (3)", "58.02", difference]
+
+
+def test_every_number_of_the_papers_table_2_is_in_ours(tables):
+    numbers = [float(row["paper"]) for row in read_csv(tables / "table2.csv")]
+    assert len(numbers) == 18
+    assert sorted(numbers)[:3] == [54.9, 55.0, 55.14]
+
+
+def test_table_1_has_a_row_per_grid_point_and_student_with_the_papers_numbers(tables):
+    rows = read_csv(tables / "table1.csv")
+    assert len(rows) == 12
+    assert {row["n"] for row in rows} == {"2"}
+    papers = {(row["weights"], row["student"]): float(row["paper"]) for row in rows}
+    assert papers["0.1-0.85-0.05", "lenet"] == 51.2
+    headers, wide = markdown_rows(tables / "table1.md")
+    assert headers[:3] == ["α", "β", "γ"]
+    assert [row[:3] for row in wide][-1] == ["0.1", "0.85", "0.05"]
+
+
+def test_table_1_marks_the_points_that_selection_chooses(tmp_path):
+    config = study_config(tmp_path / "study", seeds=[2, 1], tune={"seeds": [1, 2]})
+    tables = make_tables(config)
+    names = [student.name for student in config.students]
+    chosen = select(config.results, config.tune.grid, config.tune_seeds, names, ranking_seed(config))["chosen"]
+    for criterion, weights in chosen.items():
+        marked = {row["weights"] for row in read_csv(tables / "table1.csv") if criterion in row["chosen_by"]}
+        assert marked == {"-".join(f"{weight:g}" for weight in weights)}
+
+
+def test_one_seed_has_no_spread(tmp_path):
+    tables = make_tables(study_config(tmp_path / "study", seeds=[1]))
+    assert {row["sd"] for row in read_csv(tables / "table2.csv")} == {""}
+    text = (tables / "table2.md").read_text()
+    assert "nan" not in text
+    assert not any(" ± " in cell for row in markdown_rows(tables / "table2.md")[1] for cell in row)
+
+
+def test_four_students_make_four_groups_of_columns_and_dashes_where_the_paper_has_nothing(tmp_path):
+    tables = make_tables(
+        study_config(tmp_path / "study", students=students("alexnet", "lenet", "mobilenet", "resnet8"))
+    )
+    headers, rows = markdown_rows(tables / "table2.md")
+    assert headers[1::3] == ["alexnet (S1)", "lenet (S2)", "mobilenet (S3)", "resnet8"]
+    assert [row[0] for row in rows[:4]] == [*NINE_ROWS[:3], "Alternate: teacher to alexnet, lenet, mobilenet"]
+    assert rows[4][0] == "Alternate: teacher, alexnet, lenet, mobilenet to resnet8"
+    assert len(rows) == 3 + 2 * 4
+    assert rows[0][11:] == ["–", "–"]
+    assert all(row[2::3] == ["–"] * 4 for row in rows[3:])
+    assert "this study has 4" in (tables / "table2.md").read_text()
+    assert "rrrrrrrrrrrr" in (tables / "table2.tex").read_text()
+
+
+def test_two_students_make_two_groups_of_columns(tmp_path):
+    tables = make_tables(study_config(tmp_path / "study", students=students("lenet", "mobilenet")))
+    headers, rows = markdown_rows(tables / "table2.md")
+    assert headers[1::3] == ["lenet (S2)", "mobilenet (S3)"]
+    assert rows[2][2::3] == ["55.00", "82.88"]
+    assert len(rows) == 3 + 2 * 2
+
+
+def test_a_study_without_peers_still_has_its_tables(tmp_path):
+    tables = make_tables(study_config(tmp_path / "study", methods=["scratch", "vanilla"]))
+    assert [row[0] for row in markdown_rows(tables / "table2.md")[1]] == NINE_ROWS[:2]
+    assert {row["n"] for row in read_csv(tables / "table1.csv")} == {"0"}
+    assert markdown_rows(tables / "table1.md")[1][0][3:6] == ["–", "55.59", "–"]
+
+
+def test_the_teachers_accuracy_stands_under_table_2_beside_the_papers(tmp_path):
+    def right(run, learner):
+        return {"test_accuracy": 95.5} if learner == "teacher" else {}
+
+    tables = make_tables(study_config(tmp_path / "study"), right)
+    line = "Teacher: resnet50, test accuracy 95.50 (1); the paper's ResNet-50: 94.75; difference +0.75."
+    assert line in (tables / "table2.md").read_text()
+    assert line in (tables / "table2.tex").read_text()
+
+
+def test_every_table_states_the_study_its_seeds_and_its_deviations(tmp_path):
+    config = study_config(
+        tmp_path / "study", seeds=[4, 7], study={"title": "Half & half", "deviations": ["data: 50 % of it", "one_b"]}
+    )
+    tables = make_tables(config)
+    plain = (
+        "Half & half. Seeds: 4, 7 (of the runs that tune weights: 4). Differs from the paper: data: 50 % of it; one_b."
+    )
+    for name in ("table1", "table2"):
+        assert plain in (tables / f"{name}.md").read_text().splitlines()
+        assert latex_text(plain) in (tables / f"{name}.tex").read_text()
+
+
+def test_latex_text_has_no_bare_special_character():
+    assert latex_text("a_b & 5% #1 {x} ~ ^ \\ 1 ± 2 −3 –") == (
+        r"a\_b \& 5\% \#1 \{x\} \textasciitilde{} \textasciicircum{} \textbackslash{} 1 $\pm$ 2 $-$3 --"
+    )
+
+
+def test_the_latex_table_is_booktabs_with_as_many_cells_in_each_row(tables):
+    lines = (tables / "table2.tex").read_text().splitlines()
+    body = lines[lines.index("\\midrule") + 1 : lines.index("\\bottomrule")]
+    assert len(body) == 9
+    assert {line.count(" & ") for line in body} == {9}
+    assert "\\begin{tabular}{lrrrrrrrrr}" in lines
+
+
+def test_tables_written_twice_are_the_same_files(tmp_path):
+    config = study_config(tmp_path / "study")
+    before = {path.name: path.read_bytes() for path in make_tables(config).iterdir()}
+    write_tables(config, config.results)
+    assert {path.name: path.read_bytes() for path in (config.results / "tables").iterdir()} == before
+    assert sorted(before) == [f"table{n}.{kind}" for n in (1, 2) for kind in ("csv", "md", "tex")]
+    assert all(math.isfinite(float(row["mean"])) for row in read_csv(config.results / "tables" / "table2.csv"))

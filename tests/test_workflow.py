@@ -1,0 +1,302 @@
+"""The study as a user runs it: through Snakemake, in a fresh copy of the project."""
+
+import json
+import os
+import random
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+DIGITS = ("--configfile", "presets/digits.yaml")
+# A study cut down to seconds: few images, tiny students, one epoch.
+SMALL = (
+    *DIGITS,
+    "--config",
+    "data={train_limit: 120, test_limit: 60}",
+    "training={epochs: 1}",
+    "teacher={training: {epochs: 1}}",
+    "students=[{name: alexnet, network: {name: alexnet, width: 0.05}}, {name: lenet, network: {name: lenet}}, "
+    "{name: mobilenet, network: {name: mobilenet, width: 0.05, form: stride2}}]",
+)
+STUDENTS = ("alexnet", "lenet", "mobilenet")
+TRAINING_RULES = ("teacher", "scratch", "vanilla", "tune", "peer", "alternate", "alternate-to", "store_outputs")
+
+
+def planned(done):
+    """The jobs of a dry run, by rule."""
+    table = re.search(r"^job +count\n-.*\n((?:.+\n)+)", done.stdout + done.stderr, re.M)
+    rows = (line.split() for line in table[1].splitlines()) if table else []
+    return {rule: int(count) for rule, count in rows}
+
+
+@pytest.fixture(scope="session")
+def demo(clone, snakemake):
+    """The whole demonstration, as `make demo` runs it."""
+    folder = clone("demo")
+    snakemake(folder, *DIGITS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_study(clone, snakemake):
+    folder = clone("small")
+    snakemake(folder, *SMALL)
+    return folder
+
+
+def contract(students):
+    """Every path of the contract, below the results folder, for these students and one seed."""
+    paths = ["data/train.safetensors", "data/test.safetensors", "data/dataset.json", "selection.json", "results.csv"]
+    paths += ["report.html", "claims.csv", "claims.md"]
+    paths += [f"tables/table{number}.{kind}" for number in (1, 2) for kind in ("csv", "md", "tex")]
+    paths += [f"figures/figure{number}.{kind}" for number in range(1, 6) for kind in ("svg", "png")]
+    runs = {"teacher": ["teacher"], "peer": students}
+    for weights in ("0.1-0.6-0.3", "0.1-0.7-0.2", "0.1-0.8-0.1", "0.1-0.85-0.05"):
+        runs[f"tune-{weights}"] = students
+    for student in students:
+        others = [name for name in students if name != student]
+        runs |= {f"scratch-{student}": [student], f"vanilla-{student}": [student]}
+        runs |= {f"alternate-{'+'.join(others)}": others, f"alternate-{'+'.join(others)}-to-{student}": [student]}
+    for run, learners in runs.items():
+        files = ["metrics.json", "history.csv"]
+        files += [f"{kind}-{name}.{end}" for name in learners for kind, end in
+                  (("predictions", "npz"), ("weights", "safetensors"))]
+        is_mentor = run == "teacher" or (run.startswith("alternate-") and "-to-" not in run)
+        files += [f"outputs-{name}.safetensors" for name in learners if is_mentor]
+        paths += [f"runs/{run}/seed1/{file}" for file in files]
+    return paths
+
+
+def test_the_demo_holds_every_path_of_the_contract(demo):
+    missing = [path for path in contract(STUDENTS) if not (demo / "results/digits" / path).is_file()]
+    assert missing == []
+
+
+def test_the_demo_leaves_no_temporary_files(demo):
+    left = [path for path in (demo / "results").rglob("*") if path.suffix == ".tmp" or path.name.startswith("check")]
+    assert left == []
+
+
+def test_results_have_a_row_per_run_seed_and_learner_with_the_contracts_columns(demo):
+    results = pd.read_csv(demo / "results/digits/results.csv")
+    columns = "study run method learner seed epochs train_loss train_accuracy validation_accuracy test_accuracy"
+    assert set(f"{columns} test_loss parameters seconds device".split()) <= set(results.columns)
+    assert len(results) == 1 + 3 + 3 + 4 * 3 + 3 + 3 * 2 + 3
+    assert results["test_accuracy"].between(0, 100).all()
+
+
+def test_the_demos_teacher_and_students_learn(demo):
+    results = pd.read_csv(demo / "results/digits/results.csv").set_index("run")
+    assert results.loc["teacher", "test_accuracy"] > 95
+    for student in STUDENTS:
+        assert results.loc[f"scratch-{student}", "test_accuracy"] > 60, student
+
+
+def test_table_2_has_the_papers_nine_rows_with_its_numbers_beside_ours(demo):
+    table = pd.read_csv(demo / "results/digits/tables/table2.csv")
+    assert table["experiment"].nunique() == 9
+    paper = table.dropna(subset=["paper"])
+    assert sorted(paper["paper"]) == sorted(
+        [60.54, 56.5, 78.16, 61.52, 58.02, 80.75, 69.8, 55.0, 82.88]
+        + [63.83, 57.94, 79.17, 67.33, 82.83, 55.14, 54.90, 82.24, 64.46]
+    )
+    assert np.allclose(paper["difference"], paper["mean"] - paper["paper"], atol=0.006)
+
+
+def test_one_seed_decides_no_claim(demo):
+    claims = pd.read_csv(demo / "results/digits/claims.csv")
+    assert set(claims["verdict"]) == {"undecided"}
+
+
+def test_a_finished_study_has_nothing_left_to_do(demo, snakemake):
+    assert "Nothing to be done" in (done := snakemake(demo, "-n", *DIGITS)).stdout + done.stderr
+
+
+def figures_of_runs(folder):
+    """All that must be the same, bit by bit, when a study is repeated."""
+    found = {}
+    for metrics in sorted(folder.glob("runs/*/seed*/metrics.json")):
+        run = metrics.parent
+        found[str(run.relative_to(folder))] = (
+            json.loads(metrics.read_text())["learners"],
+            (run / "history.csv").read_text(),
+            {path.name: path.read_bytes() for path in run.glob("predictions-*.npz")},
+        )
+    return found
+
+
+def test_a_study_repeated_elsewhere_gives_the_same_bits(small_study, clone, snakemake):
+    again = clone("again")
+    snakemake(again, *SMALL)
+    first = figures_of_runs(small_study / "results/digits")
+    assert len(first) == 18
+    assert figures_of_runs(again / "results/digits") == first
+
+
+def test_part_of_a_study_done_again_gives_the_same_bits(demo, clone, snakemake):
+    folder = clone("part")
+    shutil.copytree(demo / "results", folder / "results")
+    shutil.copytree(demo / ".snakemake", folder / ".snakemake")
+    first = figures_of_runs(demo / "results/digits")
+    for run in ("scratch-lenet", "alternate-alexnet+mobilenet-to-lenet"):
+        shutil.rmtree(folder / "results/digits/runs" / run)
+    snakemake(folder, *DIGITS)
+    assert figures_of_runs(folder / "results/digits") == first
+
+
+def test_an_interrupted_study_runs_only_what_is_missing(small_study, clone, snakemake):
+    folder = clone("half")
+    shutil.copytree(small_study / "results", folder / "results")
+    shutil.copytree(small_study / ".snakemake", folder / ".snakemake")
+    shutil.rmtree(folder / "results/digits/runs/vanilla-alexnet")
+    (folder / "results/digits/report.html").unlink()
+    jobs = planned(snakemake(folder, "-n", *SMALL))
+    assert {rule: count for rule, count in jobs.items() if rule in TRAINING_RULES} == {"vanilla": 1}
+    snakemake(folder, *SMALL)
+    assert (folder / "results/digits/report.html").is_file()
+
+
+@pytest.fixture
+def published(demo, clone):
+    """What is committed of a study: no weights, no outputs, no images; and a clone's arbitrary file times."""
+    folder = clone("published")
+    kept = ("metrics.json", "history.csv", "predictions-*.npz")
+    source = demo / "results/digits"
+    for pattern in (*(f"runs/*/seed*/{name}" for name in kept), "runs/examples.npz", "selection.json"):
+        for path in source.glob(pattern):
+            target = folder / "results/digits" / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+    shuffle = random.Random(0)
+    for path in (folder / "results").rglob("*"):
+        moment = 1_700_000_000 + shuffle.random() * 1000
+        os.utime(path, (moment, moment))
+    return folder
+
+
+@pytest.mark.parametrize("target", ["tables", "figures", "claims", "report", "all"])
+def test_a_published_study_is_redrawn_without_training(published, snakemake, target):
+    jobs = planned(snakemake(published, "-n", target, *DIGITS))
+    assert jobs
+    assert not set(jobs) & {*TRAINING_RULES, "prepare_data", "split_validation"}
+
+
+def test_tables_figures_and_claims_redrawn_are_those_of_the_study(published, demo, snakemake):
+    snakemake(published, "tables", "figures", "claims", *DIGITS)
+    source = demo / "results/digits"
+    names = [*source.glob("tables/*"), *source.glob("figures/*.svg"), *source.glob("claims.*")]
+    assert len(names) == 6 + 5 + 2
+    for path in names:
+        assert (published / "results/digits" / path.relative_to(source)).read_bytes() == path.read_bytes(), path.name
+
+
+def test_changing_a_plot_redraws_plots_and_trains_nothing(small_study, snakemake):
+    jobs = planned(snakemake(small_study, "-n", "--forcerun", "draw_figure", *SMALL))
+    assert jobs["draw_figure"] == 5
+    assert not set(jobs) & set(TRAINING_RULES)
+
+
+def test_changing_a_setting_reruns_what_depends_on_it_and_no_more(small_study, snakemake):
+    jobs = planned(snakemake(small_study, "-n", *SMALL, "alternate={phase2: [0.2, 0.5, 0.3]}"))
+    assert {rule for rule in jobs if rule in TRAINING_RULES} == {"alternate-to"}
+    jobs = planned(snakemake(small_study, "-n", *SMALL, "vanilla={alpha: 0.5}"))
+    assert {rule for rule in jobs if rule in TRAINING_RULES} == {"vanilla"}
+
+
+def test_plan_prints_the_runs_and_trains_nothing(clone, snakemake):
+    folder = clone("plan")
+    printed = snakemake(folder, "plan", *DIGITS).stdout
+    assert "alternate-lenet+mobilenet-to-alexnet" in printed
+    assert "18 runs" in printed
+    assert not (folder / "results").exists()
+
+
+def test_the_paper_itself_is_planned_whole(clone, snakemake):
+    jobs = planned(snakemake(clone("paper"), "-n"))
+    seeds = 5
+    expected = {"teacher": 1, "scratch": 3 * seeds, "vanilla": 3 * seeds, "tune": 4, "peer": seeds}
+    expected |= {"alternate": 3 * seeds, "alternate-to": 3 * seeds, "store_outputs": 1 + 6 * seeds}
+    assert {rule: jobs[rule] for rule in expected} == expected
+
+
+@pytest.fixture(scope="session")
+def letters(tmp_path_factory):
+    """26 classes of grey images of differing sizes, in a folder."""
+    root = tmp_path_factory.mktemp("letters") / "letters"
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 10), ("test", 3)):
+        for number in range(26):
+            folder = root / split / chr(ord("a") + number)
+            folder.mkdir(parents=True)
+            for image in range(count):
+                size = int(rng.integers(18, 30))
+                pixels = rng.integers(0, 100, (size, size)).astype(np.uint8)
+                pixels[:, number % size] = 255
+                Image.fromarray(pixels).save(folder / f"{image}.png")
+    return root
+
+
+def test_26_grey_classes_and_4_students_run_through_without_a_line_of_code(letters, clone, snakemake):
+    folder = clone("letters")
+    (folder / "presets/letters.yaml").write_text(
+        f"""
+pathvars: {{results: results/letters}}
+study: {{title: Letters, deviations: ["data: made-up letters"]}}
+seeds: [1]
+device: cpu
+data: {{source: image-folder, path: {letters}, image_size: 16, channels: null}}
+teacher:
+  network: {{name: resnet8, form: null, width: 0.25}}
+  weights: none
+  input_scaling: unit
+  upscale: 1
+  training: {{epochs: 1, precision: fp32, threads: 1}}
+training: {{epochs: 1}}
+students:
+  - {{name: alexnet, network: {{name: alexnet, width: 0.05}}}}
+  - {{name: lenet, network: {{name: lenet}}}}
+  - {{name: mobilenet, network: {{name: mobilenet, width: 0.05, form: stride2}}}}
+  - {{name: tiny, network: {{name: resnet8, width: 0.25}}}}
+"""
+    )
+    snakemake(folder, "--configfile", "presets/letters.yaml")
+    results = folder / "results/letters"
+    students = ["alexnet", "lenet", "mobilenet", "tiny"]
+    missing = [path for path in contract(students) if not (results / path).is_file()]
+    assert missing == []
+    assert json.loads((results / "data/dataset.json").read_text())["channels"] == 1
+    header = next(line for line in (results / "tables/table2.md").read_text().splitlines() if line.startswith("|"))
+    assert len(header.strip("| ").split("|")) == 1 + 4
+    table = pd.read_csv(results / "tables/table2.csv")
+    assert table["experiment"].nunique() == 3 + 4 + 4
+
+
+@pytest.mark.skipif("KDBENCH_DATA" not in os.environ, reason="KDBENCH_DATA is not set: no real images")
+def test_cifar10_jpeg_is_planned_whole(clone, snakemake):
+    jobs = planned(snakemake(clone("jpeg"), "-n", "--configfile", "presets/cifar10-jpeg.yaml"))
+    assert jobs["alternate-to"] == 9
+
+
+def test_a_mistake_in_the_configuration_is_one_line_and_exit_status_2(clone, snakemake):
+    folder = clone("mistake")
+    done = snakemake(folder, *DIGITS, "--config", "training={epoch: 5}", check=False)
+    assert done.returncode == 2
+    assert 'config.yaml + presets/digits.yaml: training: unknown key "epoch"; did you mean "epochs"?' in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "results").exists()
+
+
+def test_a_failing_run_names_its_reason_and_leaves_finished_runs_untouched(small_study, clone, snakemake):
+    folder = clone("failing")
+    shutil.copytree(small_study / "results", folder / "results")
+    shutil.copytree(small_study / ".snakemake", folder / ".snakemake")
+    before = figures_of_runs(folder / "results/digits")
+    done = snakemake(folder, *SMALL, "alternate={phase2: [1.0e+30, 1.0e+38, 1.0e+38]}", check=False)
+    assert done.returncode == 1
+    assert re.search(r"kdbench: alternate-.* seed 1: the loss of .* became (nan|inf) in epoch 1", done.stderr)
+    after = figures_of_runs(folder / "results/digits")
+    assert after == {run: figures for run, figures in before.items() if "-to-" not in run}
