@@ -93,6 +93,19 @@ def test_what_the_study_has_no_runs_for_is_not_tested(tmp_path):
     assert rows["peer-above-scratch-alexnet"]["note"] == "the study has no peer runs of alexnet"
 
 
+def test_a_mean_over_runs_is_not_tested_where_results_csv_lacks_one_of_them(tmp_path):
+    config = study_config(tmp_path / "study", seeds=[1, 2])
+    judged(config)
+    path = config.results / "results.csv"
+    kept = [line for line in path.read_text().splitlines(keepends=True) if ",alternate-alexnet+lenet," not in line]
+    path.write_text("".join(kept))
+    write_claims(config, config.results)
+    with (config.results / "claims.csv").open() as stream:
+        rows = {row["id"]: row for row in csv.DictReader(stream)}
+    assert rows["more-peers-better-alexnet"]["verdict"] == "not tested"
+    assert rows["more-peers-better-mobilenet"]["verdict"] != "not tested"
+
+
 def test_comparable_means_within_the_margin_on_both_sides():
     assert verdict_on("comparable", -1.5, interval(-2.0, 1.0), 3.02)[0] == "reproduced"
     assert verdict_on("comparable", -1.5, interval(-9.0, -4.0), 3.02)[0] == "not reproduced"
@@ -165,6 +178,14 @@ def test_criteria_choosing_other_weights_is_not_reproduced(tmp_path):
     row = judged(config, tuned("tune-0.1-0.7-0.2"))["weakest-chooses-fixed-weights"]
     assert (row["verdict"], float(row["ours"])) == ("not reproduced", pytest.approx(-5.15))
     assert "chooses 0.1-0.7-0.2" in row["note"]
+
+
+def test_the_papers_margin_of_a_choice_is_not_held_against_another_student(tmp_path):
+    networks = students("alexnet", "mobilenet")  # without lenet, alexnet is the weakest
+    config = study_config(tmp_path / "study", seeds=[1, 2], tune={"seeds": [1, 2]}, students=networks)
+    rows = judged(config, tuned("tune-0.1-0.8-0.1"))
+    assert rows["weakest-chooses-fixed-weights"]["same_size"] == ""
+    assert rows["strongest-chooses-fixed-weights"]["same_size"] == "no"
 
 
 def test_a_grid_without_the_papers_weights_leaves_the_choice_untested(tmp_path):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from kdbench.config import Network
 from kdbench.errors import KdbenchError
@@ -57,6 +58,14 @@ def test_flops_of_a_small_convolution_are_counted_by_hand():
     # LeNet's layers at 32x32, a multiply-add as two.
     by_hand = 2 * (28 * 28 * 6 * 75 + 10 * 10 * 16 * 150 + 400 * 120 + 120 * 84 + 84 * 10)
     assert count_flops(build("lenet"), channels=3, image_size=32) == by_hand
+
+
+@pytest.mark.parametrize(("name", "form"), EVERY_FORM)
+def test_flops_are_those_of_torchs_own_counter(name, form):
+    network = build(name, form).eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 3, 32, 32))
+    assert count_flops(network, channels=3, image_size=32) == counter.get_total_flops()
 
 
 def test_width_multiplies_the_channels():

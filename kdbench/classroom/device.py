@@ -20,7 +20,8 @@ def set_up_device(name: str, threads: int) -> torch.device:
         # cuBLAS repeats its results bit by bit only with a fixed workspace.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.benchmark = False
-    torch.use_deterministic_algorithms(True, warn_only=True)
+        # On the CPU what runs here repeats itself anyway, and this call would cost a second of imports.
+        torch.use_deterministic_algorithms(True, warn_only=True)
     return device
 
 

@@ -64,7 +64,7 @@ def line_label(lesson: Lesson) -> str:
 def learning_curves(config: Config, results: Path) -> list[Line]:
     """Every line that has a finished run, in the order of the students and of the study's methods.
 
-    A method has a line where each student learns in one run of it, as the main learner of a finished recipe.
+    A method has a line for a student that learns in exactly one of its runs; runs that tune weights have none.
     """
     plan = Plan(config)
     tested = read_results(results)

@@ -20,7 +20,6 @@ from kdbench.files import write_with
 from kdbench.plan import Plan
 
 SHOWN = 10
-FIGURES = (4, 5)
 
 
 @dataclass(frozen=True)
@@ -53,21 +52,44 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """The networks a figure asks: each must be right or wrong, and the last is the one that learned.
+class Asked:
+    """One network that a figure asks, and whether it must be right.
 
-    A network is (its name in the figure, the method that trains it, its place among the students).
+    ``student`` is its place among the study's students (None: the teacher), trained by ``method``.
     """
 
-    networks: tuple[tuple[str, str, int | None], ...]
-    right: tuple[bool, ...]
+    name: str
+    method: str
+    student: int | None
+    right: bool
+
+    def learner(self, config: Config) -> str | None:
+        """Its name in the study, or None where the study has no such student."""
+        if self.student is None:
+            return "teacher"
+        return config.students[self.student].name if self.student < len(config.students) else None
+
+    def caption(self, config: Config) -> str:
+        return f"peer {self.learner(config)}" if self.name == "peer" else self.name
+
+    def lack(self, config: Config) -> str:
+        """What a study without its run lacks."""
+        learner = self.learner(config)
+        return f"a {self.method} run of {learner}" if learner else "a second student"
 
 
+# Figure: the networks it asks, the one that learned last.
 RULES = {
-    4: Rule((("scratch", "scratch", 0), ("teacher", "teacher", None), ("vanilla", "vanilla", 0)), (False, True, True)),
-    5: Rule(
-        (("scratch", "scratch", 0), ("teacher", "teacher", None), ("peer", "peer", 1), ("with peers", "peer", 0)),
-        (False, False, True, True),
+    4: (
+        Asked("scratch", "scratch", student=0, right=False),
+        Asked("teacher", "teacher", student=None, right=True),
+        Asked("vanilla", "vanilla", student=0, right=True),
+    ),
+    5: (
+        Asked("scratch", "scratch", student=0, right=False),
+        Asked("teacher", "teacher", student=None, right=False),
+        Asked("peer", "peer", student=1, right=True),
+        Asked("with peers", "peer", student=0, right=True),
     ),
 }
 
@@ -82,30 +104,28 @@ def pick_examples(
     """
     labels = np.asarray(test_labels).astype(np.int64)
     return {
-        figure: examples_by(rule, config, results, test_images, labels, tuple(classes))
-        for figure, rule in RULES.items()
+        figure: examples_of(asked, config, results, test_images, labels, tuple(classes))
+        for figure, asked in RULES.items()
     }
 
 
-def examples_by(
-    rule: Rule, config: Config, results: Path, images: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]
+def examples_of(
+    networks: Sequence[Asked],
+    config: Config,
+    results: Path,
+    images: np.ndarray,
+    labels: np.ndarray,
+    classes: tuple[str, ...],
 ) -> Examples:
-    paths = [predictions_path(config, method, place) for _, method, place in rule.networks]
-    missing = [
-        missing_run(config, method, place)
-        for (_, method, place), path in zip(rule.networks, paths, strict=True)
-        if path is None
-    ]
-    names = tuple(network_name(config, name, place) for name, _, place in rule.networks)
+    paths = {asked: predictions_path(config, asked) for asked in networks}
+    missing = dict.fromkeys(asked.lack(config) for asked, path in paths.items() if path is None)
     index = np.empty(0, dtype=np.int64)
-    predicted = np.empty((0, len(names)), dtype=np.int64)
+    predicted = np.empty((0, len(networks)), dtype=np.int64)
     qualified = 0
     if not missing:
-        answers = [read_answers(results / path, len(labels)) for path in paths if path]
-        follows = np.all(
-            [(answer.predicted == labels) == right for answer, right in zip(answers, rule.right, strict=True)], axis=0
-        )
-        candidates = np.flatnonzero(follows)
+        answers = [read_answers(results / path, len(labels)) for path in paths.values() if path]
+        follows = [(answer.predicted == labels) == asked.right for asked, answer in zip(networks, answers, strict=True)]
+        candidates = np.flatnonzero(np.all(follows, axis=0))
         qualified = len(candidates)
         # Stable, so that of equally confident answers the earlier image comes first.
         order = np.argsort(-answers[-1].confidence[candidates], kind="stable")
@@ -116,38 +136,22 @@ def examples_by(
         index=index,
         truth=labels[index],
         predicted=predicted,
-        networks=names,
+        networks=tuple(asked.caption(config) for asked in networks),
         classes=classes,
         qualified=qualified,
         tested=len(labels),
-        missing=tuple(dict.fromkeys(missing)),
+        missing=tuple(missing),
     )
 
 
-def predictions_path(config: Config, method: str, place: int | None) -> Path | None:
-    """Where a student's (or the teacher's) predictions lie in the results folder; None without such a run."""
-    plan, seed = Plan(config), config.seeds[0]
-    if place is not None and place >= len(config.students):
-        return None
-    learner = "teacher" if place is None else config.students[place].name
+def predictions_path(config: Config, asked: Asked) -> Path | None:
+    """Where the predictions of a network lie in the results folder, at the first seed; None where it has no run."""
+    plan, seed, learner = Plan(config), config.seeds[0], asked.learner(config)
     for run in plan.runs.values():
-        if run.method == method and learner in run.learners:
-            run_seed = plan.teacher_seed(seed) if place is None else seed
+        if run.method == asked.method and learner in run.learners:
+            run_seed = plan.teacher_seed(seed) if asked.student is None else seed
             return Path("runs") / run.name / f"seed{run_seed}" / f"predictions-{learner}.npz"
     return None
-
-
-def missing_run(config: Config, method: str, place: int | None) -> str:
-    if place is not None and place >= len(config.students):
-        return "a second student"
-    return f"a {method} run" + (f" of {config.students[place].name}" if place is not None else "")
-
-
-def network_name(config: Config, name: str, place: int | None) -> str:
-    """As the figure's captions call it."""
-    if name == "peer" and place is not None and place < len(config.students):
-        return f"peer {config.students[place].name}"
-    return name
 
 
 def read_answers(path: Path, images: int) -> Answers:
@@ -220,5 +224,10 @@ def read_examples(results: Path, figure: int) -> Examples:
     except (KeyError, ValueError, OSError) as error:
         raise KdbenchError(f"{path}: damaged file ({error}): delete it and run again") from None
     return Examples(
-        **arrays, **{name: tuple(value) for name, value in texts.items()}, qualified=qualified, tested=tested
+        **arrays,
+        networks=tuple(texts["networks"]),
+        classes=tuple(texts["classes"]),
+        missing=tuple(texts["missing"]),
+        qualified=qualified,
+        tested=tested,
     )

@@ -15,7 +15,7 @@ from kdbench.report.objective import Ingredient, drawn_run, ingredients, peers_o
 from kdbench.report.style import PAGE, POINTS, SMALL, TEXT, new_figure, study_note, words_figure
 
 INK = "#222222"
-EQUALS, PLUS = "$\\;=\\;$", "$\\;+\\;$"
+EQUALS, PLUS = "$=$", "$+$"
 SOURCE_COLORS = {"labels": "#5a5a5a", "teacher": "#0072B2", "peers": "#B44A00"}
 TINTS = {"labels": "#f0f0f0", "teacher": "#e3eff7", "peers": "#fbe9df"}
 
@@ -228,14 +228,15 @@ def draw_segments(axes: Axes, segments: list[tuple[str, str]], y: float) -> None
 
     The first piece, which may be empty, takes the same room in every line.
     """
-    size, room = TEXT + 2, (PAGE - 2 * LEFT) * POINTS
+    size = TEXT + 2
+    space, room = size / 2, (PAGE - 2 * LEFT) * POINTS
     widths = [text_width("$L_{S1}$", size), *(text_width(text, size) for text, _ in segments[1:])]
-    shrink = min(1, room / sum(widths))
+    shrink = min(1, room / (sum(widths) + space * len(segments)))
     x = LEFT
     for (text, color), width in zip(segments, widths, strict=True):
         if text:
             axes.text(x, y, text, size=size * shrink, color=color, va="baseline")
-        x += width * shrink / POINTS
+        x += (width + space) * shrink / POINTS
 
 
 def explanations(run: Run, terms: list[Ingredient], numbers: dict[str, int], results: Path) -> list[str]:

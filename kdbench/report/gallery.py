@@ -23,7 +23,7 @@ def draw_examples(number: int, config: Config, results: Path) -> Figure:
     seed = f"Seed {config.seeds[0]}."
     if examples.missing or not len(examples.index):
         return words_figure(why_none(number, config, examples), study_note(config, seed))
-    shown = len(examples.index)
+    shown, right = len(examples.index), [asked.right for asked in RULES[number]]
     lines = len(examples.networks) + 1
     rows = [range(start, min(start + A_ROW, shown)) for start in range(0, shown, A_ROW)]
     row_height = SIDE + LEADING * lines + 0.18
@@ -39,7 +39,7 @@ def draw_examples(number: int, config: Config, results: Path) -> Figure:
         for column, place in enumerate(row):
             x = left + column * (SIDE + GAP)
             draw_image(figure, examples.images[place], x, bottom, whole)
-            draw_caption(figure, examples, place, RULES[number].right, x + SIDE / 2, bottom, whole)
+            draw_caption(figure, examples, place, right, x + SIDE / 2, bottom, whole)
     return figure
 
 
@@ -53,7 +53,7 @@ def draw_image(figure: Figure, image: np.ndarray, left: float, bottom: float, he
 
 
 def draw_caption(
-    figure: Figure, examples: Examples, place: int, right: tuple[bool, ...], x: float, bottom: float, height: float
+    figure: Figure, examples: Examples, place: int, right: list[bool], x: float, bottom: float, height: float
 ) -> None:
     """The true class, and what each network said; places in inches."""
     width = (SIDE + GAP - 0.06) * POINTS

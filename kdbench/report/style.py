@@ -138,5 +138,8 @@ def words_figure(sentence: str, footnote: str) -> Figure:
 def save(figure: Figure, stem: Path) -> None:
     """Write ``stem``.svg and ``stem``.png (200 dpi), whole; the same figure gives the same bytes."""
     with house_style():
+        if figure.get_layout_engine() is not None:
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # both files keep the layout found once
         write_with(stem.with_suffix(".svg"), lambda path: figure.savefig(path, format="svg", metadata={"Date": None}))
         write_with(stem.with_suffix(".png"), lambda path: figure.savefig(path, format="png", dpi=200))

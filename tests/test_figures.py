@@ -1,0 +1,244 @@
+"""The five figures, drawn from made-up studies."""
+
+import itertools
+import json
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+from safetensors.numpy import save_file
+
+from kdbench.errors import KdbenchError
+from kdbench.report.collect import read_results, write_results
+from kdbench.report.curves import draw_accuracy, draw_loss
+from kdbench.report.examples import write_examples
+from kdbench.report.figure1 import draw_architecture
+from kdbench.report.figures import DRAWINGS, draw_figure
+from kdbench.report.gallery import draw_examples
+from kdbench.report.style import house_style, known_methods, method_look
+from tests.synthetic_study import CLASSES, TEST_IMAGES, students, study_config, write_study
+
+NETWORKS = ["alexnet", "lenet", "mobilenet", "resnet20", "resnet18", "resnet110"]
+NUMBERS = [1, 2, 3, 4, 5]
+
+
+def make_study(results, count=3, figures_of=None, channels=3, classes=None, **overrides):
+    """A finished study of ``count`` students with its results.csv and examples.npz."""
+    config = study_config(results, **{"students": students(*NETWORKS[:count]), "seeds": [1], **overrides})
+    write_study(config, figures_of)
+    write_results(config, results)
+    images = np.random.default_rng(0).integers(0, 256, (TEST_IMAGES, channels, 8, 8), dtype=np.uint8)
+    names = classes or [f"class {number}" for number in range(CLASSES)]
+    (results / "data").mkdir()
+    save_file(
+        {"images": images, "labels": np.arange(TEST_IMAGES) % CLASSES},
+        results / "data" / "test.safetensors",
+        metadata={"classes": json.dumps(names)},
+    )
+    write_examples(config, results)
+    (results / "data" / "test.safetensors").unlink()  # no figure needs the images themselves
+    return config
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory):
+    """The paper's study with three seeds."""
+    return make_study(tmp_path_factory.mktemp("paper"), seeds=[1, 2, 3])
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory):
+    return make_study(tmp_path_factory.mktemp("single"))
+
+
+def draw(number, config):
+    with house_style():
+        figure = DRAWINGS[number](config, config.results)
+        figure.canvas.draw()
+    return figure
+
+
+def words(figure):
+    """All its visible texts, one string."""
+    return " ".join(text.get_text() for text in shown_texts(figure))
+
+
+def shown_texts(figure):
+    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+
+
+def assert_no_text_overlaps(figure):
+    with house_style():
+        figure.draw_without_rendering()
+        boxes = [(text.get_text(), text.get_window_extent()) for text in shown_texts(figure)]
+    for text, box in boxes:
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
+    for (one, first), (other, second) in itertools.combinations(boxes, 2):
+        apart = min(first.x1, second.x1) <= max(first.x0, second.x0) + 0.5
+        above = min(first.y1, second.y1) <= max(first.y0, second.y0) + 0.5
+        assert apart or above, f"{one!r} and {other!r} overlap"
+
+
+def draw_all(config):
+    """Draw every figure and check that each is an image; returns their bytes."""
+    drawn = []
+    for number in NUMBERS:
+        draw_figure(number, config, config.results)
+        svg, png = (config.results / "figures" / f"figure{number}.{kind}" for kind in ("svg", "png"))
+        assert ElementTree.parse(svg).getroot().tag.endswith("svg")
+        assert png.read_bytes().startswith(b"\x89PNG")
+        drawn += [svg.read_bytes(), png.read_bytes()]
+    return drawn
+
+
+@pytest.mark.parametrize(("count", "seeds"), [(2, [1, 2, 3]), (4, [1])])
+def test_every_figure_draws_whatever_the_number_of_students_and_seeds(tmp_path, count, seeds):
+    config = make_study(tmp_path, count, seeds=seeds)
+    draw_all(config)
+    assert len(draw(2, config).axes) == len(draw(3, config).axes) == count
+
+
+def test_the_same_results_give_byte_identical_figures(single):
+    assert draw_all(single) == draw_all(single)
+
+
+def test_every_method_has_a_colour_and_a_look_of_its_own():
+    methods = known_methods()
+    assert {"scratch", "vanilla", "peer", "alternate", "alternate-to"} <= set(methods)
+    looks = [method_look(method) for method in methods]
+    assert len(set(looks)) == len(methods)
+    papers = [method_look(method).color for method in ("scratch", "vanilla", "peer", "alternate", "alternate-to")]
+    assert len(set(papers)) == 5
+    assert len({(look.dashes, look.marker) for look in looks}) == len(methods)
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_method_looks_the_same_in_every_panel(paper, number):
+    for axes in draw(number, paper).axes:
+        drawn = {line.get_gid().split()[0]: line for line in axes.lines if line.get_gid()}
+        assert list(drawn) == ["scratch", "vanilla", "peer", "alternate-to"]
+        for method, line in drawn.items():
+            look = method_look(method)
+            assert to_hex(line.get_color()).lower() == look.color.lower()
+            assert line.get_marker() == look.marker
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 6])
+def test_no_texts_overlap_in_figure_1(tmp_path, count):
+    deviation = "teacher: another network, trained on other images than the paper's teacher was"
+    config = study_config(tmp_path, students=students(*NETWORKS[:count]), study={"deviations": [deviation] * 3})
+    assert_no_text_overlaps(draw(1, config))
+
+
+@pytest.mark.parametrize("methods", [["scratch"], ["scratch", "vanilla"], ["alternate"]])
+def test_no_texts_overlap_in_figure_1_of_a_study_without_the_peer_method(tmp_path, methods):
+    assert_no_text_overlaps(draw(1, study_config(tmp_path, methods=methods)))
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_no_texts_overlap_in_the_other_figures(paper, number):
+    assert_no_text_overlaps(draw(number, paper))
+
+
+def test_long_names_do_not_run_into_each_other(tmp_path):
+    names = [{"name": f"a_student_with_a_very_long_name_{n}", "network": {"name": "resnet18"}} for n in range(3)]
+    classes = ["an endless class name that goes on and on"] * CLASSES
+    config = make_study(tmp_path, students=names, classes=classes)
+    for number in NUMBERS:
+        assert_no_text_overlaps(draw(number, config))
+
+
+def test_figure_1_shows_the_weights_temperature_and_peers_of_the_configuration(tmp_path):
+    config = study_config(
+        tmp_path,
+        peer={"weights": [0.2, 0.5, 0.3]},
+        peers={"combine": "mean", "detach": False},
+        distillation={"temperature": 4.0, "scale_by_temperature_squared": False},
+    )
+    said = words(draw_architecture(config, tmp_path))
+    for text in ("= 0.2", "= 0.5", "= 0.3", "T = 4", "mean of losses", "not multiplied by T²", "also flows back"):
+        assert text in said
+    for name in ("resnet50", "alexnet", "lenet", "mobilenet", "image enlarged 7×", "outputs stored"):
+        assert name in said
+
+
+def test_figure_1_shows_selected_weights_as_soon_as_they_are_known(tmp_path):
+    config = study_config(tmp_path)
+    assert "to be selected" in words(draw_architecture(config, tmp_path))
+    selection = {"students": {"weakest": "lenet", "strongest": "mobilenet"}, "grid": []}
+    chosen = {"weakest": [0.1, 0.85, 0.05], "strongest": [0.1, 0.8, 0.1]}
+    (tmp_path / "selection.json").write_text(json.dumps({**selection, "chosen": chosen}))
+    said = words(draw_architecture(config, tmp_path))
+    assert "0.85 (selected)" in said and "weakest from scratch (lenet)" in said
+
+
+def losses(run, learner):
+    return {"train_loss": 1.0 if run.method == "scratch" else 0.01}
+
+
+def test_losses_of_very_different_size_are_drawn_on_a_logarithmic_axis_that_says_so(single, tmp_path):
+    config = make_study(tmp_path, figures_of=losses)
+    figure = draw(2, config)
+    assert {axes.get_yscale() for axes in figure.axes} == {"log"} and "logarithmic" in words(figure)
+    assert {axes.get_yscale() for axes in draw(2, single).axes} == {"linear"}
+
+
+def test_figure_3_shows_the_mean_test_accuracy_with_its_standard_deviation_over_seeds(paper, single):
+    frame = read_results(paper.results)
+    tested = frame[(frame["run"] == "peer") & (frame["learner"] == "lenet")]["test_accuracy"]
+    lenet = draw_accuracy(paper, paper.results).axes[1]
+    [marker] = [line for line in lenet.lines if line.get_gid() == "peer test_accuracy"]
+    assert marker.get_ydata()[0] == pytest.approx(tested.mean())
+    reach = [container.lines[2][0].get_segments()[0] for container in lenet.containers]
+    assert any(np.ptp(segment[:, 1]) == pytest.approx(2 * tested.std()) for segment in reach)
+    assert not any(container.has_yerr for container in draw_accuracy(single, single.results).axes[1].containers)
+
+
+def test_a_study_of_one_epoch_draws(tmp_path):
+    config = make_study(tmp_path, 2, training={"epochs": 1})
+    for number in (2, 3):
+        assert_no_text_overlaps(draw(number, config))
+
+
+def test_methods_that_the_study_lacks_are_absent(tmp_path):
+    config = make_study(tmp_path, 1, methods=["scratch", "vanilla"])
+    drawn = [line.get_gid() for line in draw_loss(config, tmp_path).axes[0].lines]
+    assert drawn == ["scratch train_loss", "vanilla train_loss"]
+
+
+def test_a_study_without_students_runs_says_so_in_words(tmp_path):
+    config = make_study(tmp_path, methods=["teacher"])
+    for number in NUMBERS:
+        figure = draw(number, config)
+        assert not figure.axes and "stud" in words(figure)
+
+
+def test_figures_4_and_5_say_so_where_no_image_qualifies(tmp_path):
+    config = make_study(tmp_path, figures_of=lambda run, _: {"test_accuracy": 100.0})
+    for number in (4, 5):
+        figure = draw_examples(number, config, tmp_path)
+        assert not figure.axes
+        assert "No test image qualifies: none of 1,000" in " ".join(words(figure).split())
+
+
+def test_grey_images_are_drawn_grey(tmp_path):
+    config = make_study(tmp_path, channels=1)
+    [image] = draw_examples(4, config, tmp_path).axes[0].images
+    assert image.get_array().shape == (8, 8) and image.get_cmap().name == "gray"
+    assert image.get_clim() == (0, 255)
+
+
+def test_title_and_deviations_are_in_every_figure_as_they_are_written(tmp_path):
+    study = {"title": "A study at $5 & <b>", "deviations": ["data: $x^2$ and 100 %", "teacher: smaller"]}
+    config = make_study(tmp_path, study=study)
+    for number in NUMBERS:
+        said = words(draw(number, config)).replace(r"\$", "$")
+        for text in ("A study at $5 & <b>", "data: $x^2$ and 100 %", "teacher: smaller"):
+            assert text in said
+
+
+def test_a_figure_the_paper_lacks_is_an_error(single):
+    with pytest.raises(KdbenchError, match='unknown figure "6"'):
+        draw_figure(6, single, single.results)
