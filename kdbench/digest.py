@@ -20,6 +20,15 @@ def module_file(module: str) -> Path | None:
     return None
 
 
+def source_files(module: str) -> list[Path]:
+    """A module's source, and the files it reads that stand beside it: page.css for page.py, <paper>.yaml for paper/."""
+    path = module_file(module)
+    if path is None:
+        raise ValueError(f"no module {module} in this package")
+    beside = path.parent.glob("*.yaml") if path.parent.name == "paper" else path.parent.glob(f"{path.stem}.*")
+    return sorted({path, *(file for file in beside if file.is_file())})
+
+
 @cache
 def imported_modules(module: str) -> frozenset[str]:
     """Modules of this package that ``module`` imports itself, inside functions too."""
@@ -50,8 +59,6 @@ def code_digest(*modules: str) -> str:
             pending.extend(imported_modules(module))
     digest = hashlib.sha256()
     for module in sorted(seen):
-        path = module_file(module)
-        if path is None:
-            raise ValueError(f"no module {module} in this package")
-        digest.update(module.encode() + b"\0" + path.read_bytes() + b"\0")
+        for path in source_files(module):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

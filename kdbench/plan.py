@@ -63,7 +63,6 @@ class Run(Section):
 
     name: str
     method: str
-    title: str
     seed: int
     learners: list[Learner]
     mentors: list[Mentor] = []
@@ -291,7 +290,6 @@ class Plan:
         return Run(
             name=planned.name,
             method=planned.method,
-            title=planned.title,
             seed=seed,
             learners=[self.learner(learner) for learner in planned.learners],
             mentors=self.mentors(planned, seed),

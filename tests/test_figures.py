@@ -167,9 +167,13 @@ def test_figure_1_shows_the_weights_temperature_and_peers_of_the_configuration(t
 def test_figure_1_shows_selected_weights_as_soon_as_they_are_known(tmp_path):
     config = study_config(tmp_path)
     assert "to be selected" in words(draw_architecture(config, tmp_path))
-    selection = {"students": {"weakest": "lenet", "strongest": "mobilenet"}, "grid": []}
-    chosen = {"weakest": [0.1, 0.85, 0.05], "strongest": [0.1, 0.8, 0.1]}
-    (tmp_path / "selection.json").write_text(json.dumps({**selection, "chosen": chosen}))
+
+    def figures_of(run, learner):
+        best = {"lenet": "tune-0.1-0.85-0.05"}.get(learner, "tune-0.1-0.8-0.1")
+        weakest = {"train_accuracy": 40.0 if learner == "lenet" else 50.0}
+        return {**weakest, "validation_accuracy": (60.0 if run.name == best else 50.0) if run.validation else None}
+
+    config = make_study(tmp_path, figures_of=figures_of)
     said = words(draw_architecture(config, tmp_path))
     assert "0.85 (selected)" in said and "weakest from scratch (lenet)" in said
 

@@ -10,7 +10,6 @@ from kdbench.report.claims import write_claims
 from kdbench.report.collect import write_results
 from kdbench.report.page import write_page
 from kdbench.report.page_content import in_thousands, read_rows, selection_sentences
-from kdbench.report.selection import ranking_seed, write_selection
 from kdbench.report.tables import write_tables
 from tests.synthetic_study import study_config, write_study
 
@@ -30,9 +29,6 @@ def make_page(results, figures_of=accuracies, **overrides):
     config = study_config(results, **{"seeds": [1, 2], **overrides})
     write_study(config, figures_of)
     write_results(config, results)
-    if "peer" in config.methods:
-        names = [student.name for student in config.students]
-        write_selection(results, config.tune.grid, config.tune_seeds, names, ranking_seed(config))
     write_tables(config, results)
     write_claims(config, results)
     (results / "figures").mkdir()
@@ -165,8 +161,7 @@ def test_criteria_that_choose_different_weights_are_said_to(tmp_path):
         accuracy = {"train_accuracy": 50.0 + order.index(learner)}
         return {**accuracy, "validation_accuracy": (60.0 if run.name == best else 50.0) if run.validation else None}
 
-    make_page(tmp_path, split)
-    sentences = selection_sentences(tmp_path)
+    sentences = selection_sentences(make_page(tmp_path, split), tmp_path)
     assert "weakest student from scratch is alexnet; it does best with 0.1, 0.6, 0.3" in sentences[0]
     assert "strongest student from scratch is mobilenet; it does best with 0.1, 0.7, 0.2" in sentences[1]
     assert sentences[2].startswith("The criteria choose different weights")

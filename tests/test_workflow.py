@@ -63,8 +63,11 @@ def contract(students):
         runs |= {f"alternate-{'+'.join(others)}": others, f"alternate-{'+'.join(others)}-to-{student}": [student]}
     for run, learners in runs.items():
         files = ["metrics.json", "history.csv"]
-        files += [f"{kind}-{name}.{end}" for name in learners for kind, end in
-                  (("predictions", "npz"), ("weights", "safetensors"))]
+        files += [
+            f"{kind}-{name}.{end}"
+            for name in learners
+            for kind, end in (("predictions", "npz"), ("weights", "safetensors"))
+        ]
         is_mentor = run == "teacher" or (run.startswith("alternate-") and "-to-" not in run)
         files += [f"outputs-{name}.safetensors" for name in learners if is_mentor]
         paths += [f"runs/{run}/seed1/{file}" for file in files]

@@ -1,5 +1,7 @@
 """Optimiser and learning-rate schedule of a run."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -8,7 +10,7 @@ from kdbench.config import Training
 
 def make_optimizer(network: nn.Module, training: Training) -> torch.optim.Optimizer:
     """One optimiser over all learners: Adam and SGD act on each parameter alone, so joint is the same as separate."""
-    options = {"lr": training.learning_rate, "weight_decay": training.weight_decay, "fused": True}
+    options: dict[str, Any] = {"lr": training.learning_rate, "weight_decay": training.weight_decay, "fused": True}
     if training.optimizer == "sgd":
         options["momentum"] = training.momentum
     kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[training.optimizer]

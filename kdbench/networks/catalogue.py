@@ -30,7 +30,11 @@ NETWORKS: dict[str, NetworkEntry] = {
         "lenet", "LeNet", forms=("relu-max", "relu-average", "tanh-max", "tanh-average"), smallest_image=16
     ),
     "alexnet": NetworkEntry(
-        "alexnet", "AlexNet", forms=("stem3", "stem3-dense1024", "stem11", "stem11-dense1024"), options=("width", "dropout"), smallest_image=16
+        "alexnet",
+        "AlexNet",
+        forms=("stem3", "stem3-dense1024", "stem11", "stem11-dense1024"),
+        options=("width", "dropout"),
+        smallest_image=16,
     ),
     "mobilenet": NetworkEntry("mobilenet", "MobileNet", forms=("stride1", "stride2")),
     "resnet20": cifar_resnet(20),

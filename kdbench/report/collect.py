@@ -16,7 +16,7 @@ from kdbench.report.selection import DECIMALS, read_metrics
 if TYPE_CHECKING:
     import pandas as pd
 
-TEXT = ["study", "run", "method", "learner", "device", "title"]
+TEXT = ["study", "run", "method", "learner", "device"]
 FIGURES = [
     "train_loss",
     "train_accuracy",
@@ -25,7 +25,7 @@ FIGURES = [
     "test_loss",
     "parameters",
 ]
-COLUMNS = ["study", "run", "method", "learner", "seed", "epochs", *FIGURES, "seconds", "device", "flops", "title"]
+COLUMNS = ["study", "run", "method", "learner", "seed", "epochs", *FIGURES, "seconds", "device", "flops"]
 
 
 def collect(plan: Plan, results: Path) -> "pd.DataFrame":
@@ -64,7 +64,6 @@ def run_rows(run: Run, results: Path) -> list[dict[str, Any]]:
                 **{name: figures[name] for name in [*FIGURES, "flops"]},
                 "seconds": metrics["seconds"],
                 "device": metrics["device"],
-                "title": run.title,
             }
         )
     return rows

@@ -12,8 +12,8 @@ from kdbench.config import Config, Network, Section
 
 HEAD = """# Configuration
 
-Every key of `config.yaml`, from the typed configuration itself (`kdbench config`). A preset overlays it: mappings merge,
-lists and single values replace. Keys can be overlaid on the command line too:
+Every key of `config.yaml`, from the typed configuration itself (`kdbench config`). A preset overlays it: mappings
+merge, lists and single values replace. Keys can be overlaid on the command line too:
 `snakemake --config training='{epochs: 10}'`.
 
 `input_scaling`: `unit` pixels in 0..1; `symmetric` in -1..1; `standardised` by the training images' mean and standard

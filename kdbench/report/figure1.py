@@ -11,7 +11,7 @@ from kdbench.config import Config, Network
 from kdbench.networks.catalogue import NETWORKS
 from kdbench.plan import Run
 from kdbench.report.lettering import fit, plain, text_width, wrap
-from kdbench.report.objective import Ingredient, drawn_run, ingredients, peers_of, read_selection
+from kdbench.report.objective import Ingredient, drawn_run, find_selection, ingredients, peers_of
 from kdbench.report.style import PAGE, POINTS, SMALL, TEXT, new_figure, study_note, words_figure
 
 INK = "#222222"
@@ -42,7 +42,7 @@ def draw_architecture(config: Config, results: Path) -> Figure:
     peers = peers_of(run)
     rows = source_rows(terms, peers)
     formula = formula_lines(run, terms, numbers)
-    explained = explanations(run, terms, numbers, results)
+    explained = explanations(config, run, terms, numbers, results)
     diagram = TOP + max(ROW * len(rows) + (GROUP if peers else 0), IMAGE[1] + 0.7)
     height = diagram + 0.17 + FORMULA * len(formula) + LEADING * len(explained)
     figure, share = new_figure(PAGE, height, study_note(config))
@@ -239,7 +239,9 @@ def draw_segments(axes: Axes, segments: list[tuple[str, str]], y: float) -> None
         x += (width + space) * shrink / POINTS
 
 
-def explanations(run: Run, terms: list[Ingredient], numbers: dict[str, int], results: Path) -> list[str]:
+def explanations(
+    config: Config, run: Run, terms: list[Ingredient], numbers: dict[str, int], results: Path
+) -> list[str]:
     """What the symbols mean and where the weights come from, as lines that fit the page."""
     peers, sentences = peers_of(run), []
     for term in terms:
@@ -258,7 +260,7 @@ def explanations(run: Run, terms: list[Ingredient], numbers: dict[str, int], res
                 gradient += " back through the peer"
             sentences.append(f"P: {term.loss} from a peer's prediction{softened}{gradient}.")
     if run.selected_by is not None:
-        student = read_selection(results).get("students", {}).get(run.selected_by)
+        student = find_selection(config, results).get("students", {}).get(run.selected_by)
         sentences.append(
             f"Weights: those of Table 1 with the highest validation accuracy of the student {run.selected_by} "
             f"from scratch{f' ({plain(student)})' if student else ''}."

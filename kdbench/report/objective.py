@@ -1,11 +1,14 @@
 """A run's objective in words and symbols: what figure 1 draws, read off the terms the run is trained with."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kdbench.config import Config
+from kdbench.errors import KdbenchError
 from kdbench.plan import Plan, Run, Term
+from kdbench.report.collect import read_results
+from kdbench.report.tables import selected_weights
 
 LOSS_NAMES = {"cross_entropy": "cross-entropy", "soft_labels": "KL divergence"}
 GREEK = (r"\alpha", r"\beta", r"\gamma", r"\delta", r"\epsilon", r"\zeta")
@@ -62,10 +65,10 @@ def peers_of(run: Run) -> list[str]:
 
 
 def ingredients(config: Config, run: Run, results: Path) -> list[Ingredient]:
-    """The terms of each learner's loss in ``run``, with the weights selection.json holds where it is to decide."""
+    """The terms of each learner's loss in ``run``, with the weights selected where they are to be."""
     weights: list[float | None] = [term.weight for term in run.objective]
     if run.selected_by is not None:
-        chosen = read_selection(results).get("chosen", {}).get(run.selected_by)
+        chosen = find_selection(config, results).get("chosen", {}).get(run.selected_by)
         weights = list(chosen) if chosen else weights
     symbols = weight_symbols(config, run)
     return [
@@ -84,9 +87,9 @@ def weight_symbols(config: Config, run: Run) -> list[str]:
     return [GREEK[place % len(GREEK)] for place in range(len(run.objective))]
 
 
-def read_selection(results: Path) -> dict:
-    """selection.json's content, empty where nothing is to be selected or nothing has been yet."""
+def find_selection(config: Config, results: Path) -> dict[str, Any]:
+    """What selection.json holds, from results.csv; empty where nothing has been selected yet."""
     try:
-        return json.loads((results / "selection.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return selected_weights(config, read_results(results))
+    except KdbenchError:
         return {}

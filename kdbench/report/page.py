@@ -37,7 +37,7 @@ def render(config: Config, results: Path) -> str:
         students=student_headers(config, paper),
         table1=content.table1_rows(config, content.read_rows(results / "tables" / "table1.csv")),
         table2=content.table2_rows(config, content.read_rows(results / "tables" / "table2.csv")),
-        selection=content.selection_sentences(results),
+        selection=content.selection_sentences(config, results),
         figures=content.figures(config, results),
         costs=content.cost_rows(runs),
         environment=content.environment(results, runs),

@@ -18,7 +18,7 @@ from kdbench.config import Config
 from kdbench.errors import KdbenchError
 from kdbench.plan import format_weights
 from kdbench.report.claims import VERDICTS
-from kdbench.report.objective import read_selection
+from kdbench.report.objective import find_selection
 from kdbench.report.tables import DASH, cells, signed
 
 LARGEST_SVG = 600_000  # bytes; a larger figure is shown as PNG, so that the page stays small
@@ -141,9 +141,9 @@ def table1_rows(config: Config, tidy: list[dict[str, str]]) -> list[dict[str, An
     return rows
 
 
-def selection_sentences(results: Path) -> list[str]:
+def selection_sentences(config: Config, results: Path) -> list[str]:
     """Which weights each criterion chooses, and from which numbers; nothing where nothing was selected."""
-    selection = read_selection(results)
+    selection = find_selection(config, results)
     if not selection:
         return []
     sentences = []

@@ -54,6 +54,11 @@ def selection_file():
     return ["<results>/selection.json"] if any(map(PLAN.criterion, PLAN.lessons)) else []
 
 
+def report_code(module):
+    """Digest of what a step of the report depends on: its code, and the recipes, for their titles."""
+    return [code_digest(module), *(recipe.model_dump_json() for recipe in PLAN.recipes)]
+
+
 def run_of(pattern, wildcards):
     """The settings of the run that these wildcards of a lesson's path pattern stand for."""
     return PLAN.run(pattern.run.format(**wildcards), int(wildcards.seed))

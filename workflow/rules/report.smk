@@ -12,7 +12,7 @@ rule collect_results:
         python=PYTHON,
         results=results_folder,
         config=CONFIG_JSON,
-        code=code_digest("kdbench.report.collect"),
+        code=report_code("kdbench.report.collect"),
     shell:
         "{params.python} -m kdbench collect --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
 
@@ -34,7 +34,7 @@ rule write_tables:
         python=PYTHON,
         results=results_folder,
         config=CONFIG_JSON,
-        code=code_digest("kdbench.report.tables"),
+        code=report_code("kdbench.report.tables"),
     shell:
         "{params.python} -m kdbench tables --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
 
@@ -53,7 +53,7 @@ rule pick_examples:
         python=PYTHON,
         results=results_folder,
         config=CONFIG_JSON,
-        code=code_digest("kdbench.report.examples"),
+        code=report_code("kdbench.report.examples"),
     shell:
         "{params.python} -m kdbench examples --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
 
@@ -64,7 +64,7 @@ rule draw_figure:
     output:
         svg=report(
             "<results>/figures/figure{number}.svg",
-            caption="../report/figure{number}.rst",
+            caption="../report/figure.rst",
             category="Figures",
             labels={"figure": "{number}"},
         ),
@@ -75,7 +75,7 @@ rule draw_figure:
         python=PYTHON,
         results=results_folder,
         config=CONFIG_JSON,
-        code=code_digest("kdbench.report.figures"),
+        code=report_code("kdbench.report.figures"),
     shell:
         "{params.python} -m kdbench figure {wildcards.number} --config {params.config:q} --results {params.results:q}"
         " > {log:q} 2>&1"
@@ -94,7 +94,7 @@ rule judge_claims:
         python=PYTHON,
         results=results_folder,
         config=CONFIG_JSON,
-        code=code_digest("kdbench.report.claims"),
+        code=report_code("kdbench.report.claims"),
     shell:
         "{params.python} -m kdbench claims --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
 
@@ -113,6 +113,6 @@ rule write_page:
         python=PYTHON,
         results=results_folder,
         config=CONFIG_JSON,
-        code=code_digest("kdbench.report.page"),
+        code=report_code("kdbench.report.page"),
     shell:
         "{params.python} -m kdbench report --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
