@@ -63,6 +63,6 @@ rule report:
 rule plan:
     params:
         python=PYTHON,
-        config=CONFIG_JSON,
+        config=config_json,
     shell:
         "{params.python} -m kdbench plan --config {params.config:q}"

@@ -20,7 +20,6 @@ except KdbenchError as error:
     sys.exit(2)
 
 RESULTS = str(CONFIG.results)
-CONFIG_JSON = CONFIG.model_dump_json()
 
 
 # Whose test images figures 4 and 5 show.
@@ -33,8 +32,19 @@ wildcard_constraints:
     learner="teacher|" + PLAN.wildcard_constraints()["student"],
 
 
+# Parameters are functions where their text may hold braces, which Snakemake would take for wildcards.
+
+
 def results_folder(wildcards):
     return RESULTS
+
+
+def config_json(wildcards):
+    return CONFIG.model_dump_json()
+
+
+def data_json(wildcards):
+    return CONFIG.data.model_dump_json(exclude={"validation_fraction", "split_seed"})
 
 
 def run_files(*names, methods=None, seeds=None):
@@ -56,7 +66,7 @@ def selection_file():
 
 def report_code(module):
     """Digest of what a step of the report depends on: its code, and the recipes, for their titles."""
-    return [code_digest(module), *(recipe.model_dump_json() for recipe in PLAN.recipes)]
+    return lambda wildcards: [code_digest(module), *(recipe.model_dump_json() for recipe in PLAN.recipes)]
 
 
 def run_of(pattern, wildcards):

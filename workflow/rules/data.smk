@@ -14,7 +14,7 @@ rule prepare_data:
     params:
         python=PYTHON,
         results=results_folder,
-        data=CONFIG.data.model_dump_json(exclude={"validation_fraction", "split_seed"}),
+        data=data_json,
         code=code_digest("kdbench.data.prepare"),
     shell:
         "{params.python} -m kdbench prepare --data {params.data:q} --results {params.results:q} > {log:q} 2>&1"

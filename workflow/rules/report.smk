@@ -11,7 +11,7 @@ rule collect_results:
     params:
         python=PYTHON,
         results=results_folder,
-        config=CONFIG_JSON,
+        config=config_json,
         code=report_code("kdbench.report.collect"),
     shell:
         "{params.python} -m kdbench collect --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
@@ -33,7 +33,7 @@ rule write_tables:
     params:
         python=PYTHON,
         results=results_folder,
-        config=CONFIG_JSON,
+        config=config_json,
         code=report_code("kdbench.report.tables"),
     shell:
         "{params.python} -m kdbench tables --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
@@ -52,7 +52,7 @@ rule pick_examples:
     params:
         python=PYTHON,
         results=results_folder,
-        config=CONFIG_JSON,
+        config=config_json,
         code=report_code("kdbench.report.examples"),
     shell:
         "{params.python} -m kdbench examples --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
@@ -74,7 +74,7 @@ rule draw_figure:
     params:
         python=PYTHON,
         results=results_folder,
-        config=CONFIG_JSON,
+        config=config_json,
         code=report_code("kdbench.report.figures"),
     shell:
         "{params.python} -m kdbench figure {wildcards.number} --config {params.config:q} --results {params.results:q}"
@@ -93,7 +93,7 @@ rule judge_claims:
     params:
         python=PYTHON,
         results=results_folder,
-        config=CONFIG_JSON,
+        config=config_json,
         code=report_code("kdbench.report.claims"),
     shell:
         "{params.python} -m kdbench claims --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
@@ -112,7 +112,7 @@ rule write_page:
     params:
         python=PYTHON,
         results=results_folder,
-        config=CONFIG_JSON,
+        config=config_json,
         code=report_code("kdbench.report.page"),
     shell:
         "{params.python} -m kdbench report --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
