@@ -5,7 +5,7 @@ BIN := .venv/bin
 PRESET ?=
 ARGS ?=
 
-.PHONY: help demo reproduce test check lock clean
+.PHONY: help demo reproduce test test-slow check lock clean
 
 help:
 	@echo "make demo                            the whole study on embedded data, in minutes"
@@ -23,6 +23,9 @@ reproduce: .venv/installed
 
 test: .venv/installed
 	$(BIN)/pytest $(ARGS)
+
+test-slow: .venv/installed
+	$(BIN)/pytest -m slow $(ARGS)
 
 check: .venv/installed
 	$(BIN)/ruff check

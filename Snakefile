@@ -33,6 +33,7 @@ rule all:
     input:
         "<results>/report.html",
         selection_file(),
+        run_files("metrics.json", "history.csv", "predictions-{learner}.npz"),
 
 
 rule baselines:

@@ -66,7 +66,7 @@ def select(arguments: argparse.Namespace) -> None:
 
     grid, seeds = json.loads(arguments.grid), [int(seed) for seed in arguments.seeds]
     selection = select(arguments.results, grid, seeds, arguments.students, arguments.ranking_seed)
-    write_json(arguments.results / "selection.json", selection)
+    write_json(arguments.output, selection)
 
 
 def collect(arguments: argparse.Namespace) -> None:
@@ -169,6 +169,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb(outputs, "Store a finished learner's outputs on the training images.", run, threads)
     sub.add_argument("--learner", required=True)
     sub = verb(select, "Choose the loss weights by both criteria, from validation accuracies.")
+    sub.add_argument("output", type=Path, help="the JSON file to write")
     sub.add_argument("--grid", required=True, metavar="JSON")
     sub.add_argument("--seeds", nargs="+", required=True)
     sub.add_argument("--students", nargs="+", required=True)

@@ -45,7 +45,7 @@ class Term(Section):
     """One term of a learner's loss: ``weight`` times ``loss`` against a source of knowledge.
 
     A source of several (peers) gives the sum or the mean of its members' losses. ``weight`` is null where
-    selection.json decides it.
+    the selection decides it.
     """
 
     loss: str
@@ -69,7 +69,7 @@ class Run(Section):
     live_peers: bool = False
     detach_peers: bool = True
     objective: list[Term]
-    selected_by: Criterion | None = Field(None, description="which criterion of selection.json gives the weights")
+    selected_by: Criterion | None = Field(None, description="which criterion of the selection gives the weights")
     training: Training
     validation: bool = False
     reported_epoch: Literal["last", "best-validation"] = "last"
@@ -228,7 +228,7 @@ class Plan:
         return terms
 
     def term_weights(self, planned: PlannedRun) -> TermWeights:
-        """Weights of the labels', the teacher's and the peers' term; None where selection.json decides them."""
+        """Weights of the labels', the teacher's and the peers' term; None where the selection decides them."""
         vanilla = self.config.vanilla
         rest = round(1 - vanilla.alpha, 12)
         match planned.lesson.weights:
@@ -251,7 +251,7 @@ class Plan:
         }[key]
 
     def criterion(self, lesson: Lesson) -> Criterion | None:
-        """The criterion of selection.json that gives this lesson's weights, or None where they are given."""
+        """The criterion of the selection that gives this lesson's weights, or None where they are given."""
         if lesson.weights in ("labels only", "vanilla", "grid point"):
             return None
         given = self.given_weights(lesson.weights)

@@ -12,16 +12,6 @@ import pytest
 from PIL import Image
 
 DIGITS = ("--configfile", "presets/digits.yaml")
-# A study cut down to seconds: few images, tiny students, one epoch.
-SMALL = (
-    *DIGITS,
-    "--config",
-    "data={train_limit: 120, test_limit: 60}",
-    "training={epochs: 1}",
-    "teacher={training: {epochs: 1}}",
-    "students=[{name: alexnet, network: {name: alexnet, width: 0.05}}, {name: lenet, network: {name: lenet}}, "
-    "{name: mobilenet, network: {name: mobilenet, width: 0.05, form: stride2}}]",
-)
 STUDENTS = ("alexnet", "lenet", "mobilenet")
 TRAINING_RULES = ("teacher", "scratch", "vanilla", "tune", "peer", "alternate", "alternate-to", "store_outputs")
 
@@ -41,21 +31,17 @@ def demo(clone, snakemake):
     return folder
 
 
-@pytest.fixture(scope="session")
-def small_study(clone, snakemake):
-    folder = clone("small")
-    snakemake(folder, *SMALL)
-    return folder
+GRID = ("0.1-0.6-0.3", "0.1-0.7-0.2", "0.1-0.8-0.1", "0.1-0.85-0.05")
 
 
-def contract(students):
+def contract(students, grid=GRID):
     """Every path of the contract, below the results folder, for these students and one seed."""
     paths = ["data/train.safetensors", "data/test.safetensors", "data/dataset.json", "selection.json", "results.csv"]
     paths += ["report.html", "claims.csv", "claims.md"]
     paths += [f"tables/table{number}.{kind}" for number in (1, 2) for kind in ("csv", "md", "tex")]
     paths += [f"figures/figure{number}.{kind}" for number in range(1, 6) for kind in ("svg", "png")]
     runs = {"teacher": ["teacher"], "peer": students}
-    for weights in ("0.1-0.6-0.3", "0.1-0.7-0.2", "0.1-0.8-0.1", "0.1-0.85-0.05"):
+    for weights in grid:
         runs[f"tune-{weights}"] = students
     for student in students:
         others = [name for name in students if name != student]
@@ -132,35 +118,34 @@ def figures_of_runs(folder):
     return found
 
 
-def test_a_study_repeated_elsewhere_gives_the_same_bits(small_study, clone, snakemake):
+@pytest.fixture
+def half_done(demo, clone):
+    """A copy of the finished demo to interrupt, change or break."""
+    folder = clone("half")
+    shutil.copytree(demo / "results", folder / "results")
+    shutil.copytree(demo / ".snakemake", folder / ".snakemake")
+    return folder
+
+
+def trained(jobs):
+    return {rule: count for rule, count in jobs.items() if rule in TRAINING_RULES}
+
+
+@pytest.mark.slow
+def test_the_demo_repeated_elsewhere_gives_the_same_bits(demo, clone, snakemake):
     again = clone("again")
-    snakemake(again, *SMALL)
-    first = figures_of_runs(small_study / "results/digits")
+    snakemake(again, *DIGITS)
+    first = figures_of_runs(demo / "results/digits")
     assert len(first) == 18
     assert figures_of_runs(again / "results/digits") == first
 
 
-def test_part_of_a_study_done_again_gives_the_same_bits(demo, clone, snakemake):
-    folder = clone("part")
-    shutil.copytree(demo / "results", folder / "results")
-    shutil.copytree(demo / ".snakemake", folder / ".snakemake")
-    first = figures_of_runs(demo / "results/digits")
-    for run in ("scratch-lenet", "alternate-alexnet+mobilenet-to-lenet"):
-        shutil.rmtree(folder / "results/digits/runs" / run)
-    snakemake(folder, *DIGITS)
-    assert figures_of_runs(folder / "results/digits") == first
-
-
-def test_an_interrupted_study_runs_only_what_is_missing(small_study, clone, snakemake):
-    folder = clone("half")
-    shutil.copytree(small_study / "results", folder / "results")
-    shutil.copytree(small_study / ".snakemake", folder / ".snakemake")
-    shutil.rmtree(folder / "results/digits/runs/vanilla-alexnet")
-    (folder / "results/digits/report.html").unlink()
-    jobs = planned(snakemake(folder, "-n", *SMALL))
-    assert {rule: count for rule, count in jobs.items() if rule in TRAINING_RULES} == {"vanilla": 1}
-    snakemake(folder, *SMALL)
-    assert (folder / "results/digits/report.html").is_file()
+def test_an_interrupted_study_runs_only_what_is_missing_to_the_same_bits(demo, half_done, snakemake):
+    for run in ("vanilla-lenet", "alternate-alexnet+mobilenet-to-lenet"):
+        shutil.rmtree(half_done / "results/digits/runs" / run)
+    assert trained(planned(snakemake(half_done, "-n", *DIGITS))) == {"vanilla": 1, "alternate-to": 1}
+    snakemake(half_done, *DIGITS)
+    assert figures_of_runs(half_done / "results/digits") == figures_of_runs(demo / "results/digits")
 
 
 @pytest.fixture
@@ -197,17 +182,26 @@ def test_tables_figures_and_claims_redrawn_are_those_of_the_study(published, dem
         assert (published / "results/digits" / path.relative_to(source)).read_bytes() == path.read_bytes(), path.name
 
 
-def test_changing_a_plot_redraws_plots_and_trains_nothing(small_study, snakemake):
-    jobs = planned(snakemake(small_study, "-n", "--forcerun", "draw_figure", *SMALL))
+def test_changing_a_plot_redraws_plots_and_trains_nothing(demo, snakemake):
+    jobs = planned(snakemake(demo, "-n", "--forcerun", "draw_figure", *DIGITS))
     assert jobs["draw_figure"] == 5
-    assert not set(jobs) & set(TRAINING_RULES)
+    assert trained(jobs) == {}
 
 
-def test_changing_a_setting_reruns_what_depends_on_it_and_no_more(small_study, snakemake):
-    jobs = planned(snakemake(small_study, "-n", *SMALL, "alternate={phase2: [0.2, 0.5, 0.3]}"))
-    assert {rule for rule in jobs if rule in TRAINING_RULES} == {"alternate-to"}
-    jobs = planned(snakemake(small_study, "-n", *SMALL, "vanilla={alpha: 0.5}"))
-    assert {rule for rule in jobs if rule in TRAINING_RULES} == {"vanilla"}
+@pytest.mark.parametrize(
+    ("change", "rerun"),
+    [
+        ("alternate={phase2: [0.2, 0.5, 0.3]}", {"alternate-to": 3}),
+        ("vanilla={alpha: 0.5}", {"vanilla": 3}),
+        ("study={title: Another}", {}),
+        (
+            "seeds=[1, 2]",
+            {"scratch": 3, "vanilla": 3, "peer": 1, "alternate": 3, "alternate-to": 3, "store_outputs": 6},
+        ),
+    ],
+)
+def test_changing_a_setting_reruns_what_depends_on_it_and_no_more(demo, snakemake, change, rerun):
+    assert trained(planned(snakemake(demo, "-n", *DIGITS, "--config", change))) == rerun
 
 
 def test_plan_prints_the_runs_and_trains_nothing(clone, snakemake):
@@ -252,6 +246,7 @@ study: {{title: Letters, deviations: ["data: made-up letters"]}}
 seeds: [1]
 device: cpu
 data: {{source: image-folder, path: {letters}, image_size: 16, channels: null}}
+tune: {{grid: [[0.1, 0.8, 0.1]]}}
 teacher:
   network: {{name: resnet8, form: null, width: 0.25}}
   weights: none
@@ -269,11 +264,12 @@ students:
     snakemake(folder, "--configfile", "presets/letters.yaml")
     results = folder / "results/letters"
     students = ["alexnet", "lenet", "mobilenet", "tiny"]
-    missing = [path for path in contract(students) if not (results / path).is_file()]
+    missing = [path for path in contract(students, ["0.1-0.8-0.1"]) if not (results / path).is_file()]
     assert missing == []
     assert json.loads((results / "data/dataset.json").read_text())["channels"] == 1
     header = next(line for line in (results / "tables/table2.md").read_text().splitlines() if line.startswith("|"))
-    assert len(header.strip("| ").split("|")) == 1 + 4
+    # A column for the experiment; ours, the paper's and the difference for each student.
+    assert len(header.strip("| ").split("|")) == 1 + 4 * 3
     table = pd.read_csv(results / "tables/table2.csv")
     assert table["experiment"].nunique() == 3 + 4 + 4
 
@@ -293,13 +289,26 @@ def test_a_mistake_in_the_configuration_is_one_line_and_exit_status_2(clone, sna
     assert not (folder / "results").exists()
 
 
-def test_a_failing_run_names_its_reason_and_leaves_finished_runs_untouched(small_study, clone, snakemake):
-    folder = clone("failing")
-    shutil.copytree(small_study / "results", folder / "results")
-    shutil.copytree(small_study / ".snakemake", folder / ".snakemake")
-    before = figures_of_runs(folder / "results/digits")
-    done = snakemake(folder, *SMALL, "alternate={phase2: [1.0e+30, 1.0e+38, 1.0e+38]}", check=False)
+def test_a_failing_run_names_its_reason_and_leaves_finished_runs_untouched(demo, half_done, snakemake):
+    done = snakemake(half_done, *DIGITS, "--config", "alternate={phase2: [1.0e+30, 1.0e+38, 1.0e+38]}", check=False)
     assert done.returncode == 1
     assert re.search(r"kdbench: alternate-.* seed 1: the loss of .* became (nan|inf) in epoch 1", done.stderr)
-    after = figures_of_runs(folder / "results/digits")
-    assert after == {run: figures for run, figures in before.items() if "-to-" not in run}
+    before = figures_of_runs(demo / "results/digits")
+    assert figures_of_runs(half_done / "results/digits") == {
+        run: figures for run, figures in before.items() if "-to-" not in run
+    }
+
+
+def test_unreadable_images_end_the_study_with_all_of_them_named_and_nothing_left_behind(letters, clone, snakemake):
+    folder = clone("damaged")
+    shutil.copytree(letters, folder / "letters")
+    for name in ("a/0.png", "z/3.png"):
+        (folder / "letters/train" / name).write_bytes(b"no image")
+    source = ("--config", "data={source: image-folder, path: letters}")
+    done = snakemake(folder, *DIGITS, *source, check=False)
+    assert done.returncode == 1
+    line = next(line for line in done.stderr.splitlines() if "kdbench:" in line)
+    assert "a/0.png" in line and "z/3.png" in line
+    assert [path.name for path in (folder / "results/digits").iterdir()] == ["logs"] or not list(
+        (folder / "results/digits/data").glob("*")
+    )

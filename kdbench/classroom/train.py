@@ -88,10 +88,10 @@ def digest_of(text: str) -> str:
 
 
 def term_weights(run: Run, results: Path) -> list[float]:
-    """The weight of each term of the objective: as given, or as selection.json chose for the run's criterion."""
+    """The weight of each term of the objective: as given, or as selected for the run's criterion."""
     if run.selected_by is None:
         return [term.weight for term in run.objective if term.weight is not None]
-    selection = json.loads((results / "selection.json").read_text(encoding="utf-8"))
+    selection = json.loads((results / "runs" / "selected.json").read_text(encoding="utf-8"))
     return list(selection["chosen"][run.selected_by])
 
 

@@ -91,19 +91,8 @@ def mentors_of(pattern):
 
 
 def selection_of(lesson):
-    """selection.json and what tells whether it changed, for a lesson whose weights it holds.
-
-    In a fresh clone all committed files have arbitrary times. So training listens not to selection.json's
-    time but to the weights, never committed, of the runs it was selected from.
-    """
-    if not PLAN.criterion(lesson):
-        return {"selection": [], "selected_from": []}
-    weights = "weights-{learner}.safetensors"
-    return {
-        "selection": ancient("<results>/selection.json"),
-        "selected_from": run_files(weights, methods=["tune"])
-        + run_files(weights, methods=["scratch"], seeds=CONFIG.seeds[:1]),
-    }
+    """The selected weights, for a lesson that takes its own from there."""
+    return ["<results>/runs/selected.json"] if PLAN.criterion(lesson) else []
 
 
 def split_of(lesson):

@@ -1,13 +1,17 @@
 # The loss weights that each criterion chooses, from validation accuracies alone.
+#
+# Written twice. In a fresh clone committed files have arbitrary times, and no training may start because of them: so
+# training listens to a file of its own, never committed, made after the weights (never committed either) of the runs
+# it is selected from; selection.json, for people, is made from their metrics.
 
 if selection_file():
 
     rule select_weights:
         input:
-            tuned=run_files("metrics.json", methods=["tune"]),
-            ranking=run_files("metrics.json", methods=["scratch"], seeds=CONFIG.seeds[:1]),
+            tuned=run_files("weights-{learner}.safetensors", methods=["tune"]),
+            ranking=run_files("weights-{learner}.safetensors", methods=["scratch"], seeds=CONFIG.seeds[:1]),
         output:
-            "<results>/selection.json",
+            "<results>/runs/selected.json",
         log:
             "<results>/logs/select_weights.log",
         params:
@@ -19,6 +23,15 @@ if selection_file():
             ranking_seed=CONFIG.seeds[0],
             code=code_digest("kdbench.report.selection"),
         shell:
-            "{params.python} -m kdbench select --grid {params.grid:q} --seeds {params.seeds}"
+            "{params.python} -m kdbench select {output:q} --grid {params.grid:q} --seeds {params.seeds}"
             " --students {params.students} --ranking-seed {params.ranking_seed}"
             " --results {params.results:q} > {log:q} 2>&1"
+
+    use rule select_weights as write_selection with:
+        input:
+            tuned=run_files("metrics.json", methods=["tune"]),
+            ranking=run_files("metrics.json", methods=["scratch"], seeds=CONFIG.seeds[:1]),
+        output:
+            "<results>/selection.json",
+        log:
+            "<results>/logs/write_selection.log",

@@ -9,7 +9,7 @@ for lesson in PLAN.lessons:
         name:
             lesson.method
         input:
-            **selection_of(lesson),
+            selection=selection_of(lesson),
             data="<results>/data/train.safetensors",
             test="<results>/data/test.safetensors",
             split=split_of(lesson),
