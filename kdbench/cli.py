@@ -87,10 +87,11 @@ def examples(arguments: argparse.Namespace) -> None:
     write_examples(read_config(arguments), arguments.results)
 
 
-def figure(arguments: argparse.Namespace) -> None:
+def figures(arguments: argparse.Namespace) -> None:
     from kdbench.report.figures import draw_figure
 
-    draw_figure(arguments.number, read_config(arguments), arguments.results)
+    for number in arguments.only or range(1, 6):
+        draw_figure(number, read_config(arguments), arguments.results)
 
 
 def claims(arguments: argparse.Namespace) -> None:
@@ -177,8 +178,8 @@ def build_parser() -> argparse.ArgumentParser:
     verb(collect, "Gather all metrics into R/results.csv.")
     verb(tables, "Write tables 1 and 2 beside the paper's numbers.")
     verb(examples, "Keep the few test images that figures 4 and 5 show.")
-    sub = verb(figure, "Draw one of the paper's figures.")
-    sub.add_argument("number", type=int, choices=range(1, 6))
+    sub = verb(figures, "Draw the paper's figures.")
+    sub.add_argument("--only", type=int, nargs="+", choices=range(1, 6), help="which (default: all five)")
     verb(claims, "Judge each of the paper's claims.")
     verb(report, "Write the page.")
     verb(plan, "Print the runs of the study; trains nothing.")

@@ -206,6 +206,16 @@ class Plan:
         }[lesson.learners]
         return RunPattern(lesson, lesson.run.replace("{others}", "+".join(others)), tuple(learners))
 
+    def waiting_for(self, lesson: Lesson) -> int:
+        """How many lessons cannot start before the runs of ``lesson`` are done."""
+        selecting = lesson.method in ("scratch", "tune")
+        return sum(
+            (lesson.learners == "teacher" and other.teacher)
+            or (selecting and self.criterion(other) is not None)
+            or (isinstance(other.peers, FrozenPeers) and other.peers.run == lesson.run)
+            for other in self.lessons
+        )
+
     def wildcard_constraints(self) -> dict[str, str]:
         student = "|".join(re.escape(name) for name in self.students)
         others = {f"other{number}": student for number in range(1, len(self.students))}

@@ -137,6 +137,14 @@ def test_selected_weights_without_the_runs_that_select_them_are_refused(values):
         Plan(check_config({**values, "methods": ["peer"]}))
 
 
+def test_runs_that_others_wait_for_come_first(config):
+    plan = Plan(config)
+    waiting = {lesson.method: plan.waiting_for(lesson) for lesson in plan.lessons}
+    assert waiting["teacher"] == 5
+    assert waiting["scratch"] == waiting["tune"] == waiting["alternate"] == 1
+    assert waiting["vanilla"] == waiting["peer"] == waiting["alternate-to"] == 0
+
+
 def test_settings_survive_the_way_through_json(config):
     for run in Plan(config).all_runs():
         assert Run.model_validate_json(run.model_dump_json()) == run

@@ -28,7 +28,6 @@ EXAMPLE_METHODS = ["teacher", "scratch", "vanilla", "peer"]
 
 wildcard_constraints:
     **PLAN.wildcard_constraints(),
-    number=r"\d",
     learner="teacher|" + PLAN.wildcard_constraints()["student"],
 
 
@@ -99,12 +98,3 @@ def split_of(lesson):
     """The validation split, for lessons that hold images out."""
     held_out = lesson.tuning or (CONFIG.reported_epoch == "best-validation" and lesson.learners != "teacher")
     return ["<results>/data/split.safetensors"] if held_out else []
-
-
-def figure_data(wildcards):
-    """What a figure is drawn from."""
-    if wildcards.number in "23":
-        return ["<results>/results.csv", *run_files("history.csv")]
-    if wildcards.number in "45":
-        return ["<results>/results.csv", "<results>/runs/examples.npz"]
-    return ["<results>/results.csv"]

@@ -58,27 +58,31 @@ rule pick_examples:
         "{params.python} -m kdbench examples --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
 
 
-rule draw_figure:
+rule draw_figures:
     input:
-        figure_data,
+        "<results>/results.csv",
+        "<results>/runs/examples.npz",
+        run_files("history.csv"),
     output:
-        svg=report(
-            "<results>/figures/figure{number}.svg",
-            caption="../report/figure.rst",
-            category="Figures",
-            labels={"figure": "{number}"},
-        ),
-        png="<results>/figures/figure{number}.png",
+        svg=[
+            report(
+                f"<results>/figures/figure{number}.svg",
+                caption=f"../report/figure{number}.rst",
+                category="Figures",
+                labels={"figure": str(number)},
+            )
+            for number in range(1, 6)
+        ],
+        png=expand("<results>/figures/figure{number}.png", number=range(1, 6)),
     log:
-        "<results>/logs/draw_figure{number}.log",
+        "<results>/logs/draw_figures.log",
     params:
         python=PYTHON,
         results=results_folder,
         config=config_json,
         code=report_code("kdbench.report.figures"),
     shell:
-        "{params.python} -m kdbench figure {wildcards.number} --config {params.config:q} --results {params.results:q}"
-        " > {log:q} 2>&1"
+        "{params.python} -m kdbench figures --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule judge_claims:
@@ -104,7 +108,7 @@ rule write_page:
         "<results>/results.csv",
         rules.write_tables.output,
         rules.judge_claims.output,
-        expand("<results>/figures/figure{number}.{kind}", number=range(1, 6), kind=["svg", "png"]),
+        rules.draw_figures.output,
     output:
         "<results>/report.html",
     log:

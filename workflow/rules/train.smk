@@ -21,6 +21,8 @@ for lesson in PLAN.lessons:
             weights=[f"{folder}/weights-{learner}.safetensors" for learner in pattern.learners],
         log:
             f"<results>/logs/{pattern.run}-seed{{seed}}.log",
+        # What others wait for comes first, so that no processor is idle at the end.
+        priority: PLAN.waiting_for(lesson)
         threads: (CONFIG.teacher.training if lesson.learners == "teacher" else CONFIG.training).threads
         resources:
             gpu=1,
@@ -44,6 +46,7 @@ rule store_outputs:
         "<results>/runs/{run}/seed{seed}/outputs-{learner}.safetensors",
     log:
         "<results>/logs/outputs-{learner}-{run}-seed{seed}.log",
+    priority: 100
     threads: lambda wildcards: PLAN.run(wildcards.run, int(wildcards.seed)).training.threads
     resources:
         gpu=1,
