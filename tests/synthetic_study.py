@@ -41,6 +41,7 @@ def made_up_figures(run: Run, learner: str) -> Figures:
     return {
         "train_loss": float(random.uniform(0.5, 1.5)),
         "train_accuracy": float(train),
+        "fitted_accuracy": float(train),
         "validation_accuracy": round(10 * random.uniform(50, 70)) / 10 if run.validation else None,
         "test_accuracy": float(test),
         "test_loss": float(random.uniform(0.5, 1.5)),

@@ -159,7 +159,7 @@ def tuned(best):
     def figures(run, learner):
         level = {"lenet": 50.0, "alexnet": 60.0, "mobilenet": 80.0}.get(learner, 90.0)
         lead = (5.0 + run.seed / 10 if run.name == best else 0.0) if run.validation else None
-        return {"train_accuracy": level, "validation_accuracy": None if lead is None else level + lead}
+        return {"fitted_accuracy": level, "validation_accuracy": None if lead is None else level + lead}
 
     return figures
 

@@ -170,7 +170,7 @@ def test_figure_1_shows_selected_weights_as_soon_as_they_are_known(tmp_path):
 
     def figures_of(run, learner):
         best = {"lenet": "tune-0.1-0.85-0.05"}.get(learner, "tune-0.1-0.8-0.1")
-        weakest = {"train_accuracy": 40.0 if learner == "lenet" else 50.0}
+        weakest = {"fitted_accuracy": 40.0 if learner == "lenet" else 50.0}
         return {**weakest, "validation_accuracy": (60.0 if run.name == best else 50.0) if run.validation else None}
 
     config = make_study(tmp_path, figures_of=figures_of)

@@ -158,7 +158,7 @@ def test_criteria_that_choose_different_weights_are_said_to(tmp_path):
     def split(run, learner):
         best = {"alexnet": "tune-0.1-0.6-0.3", "lenet": "tune-0.1-0.8-0.1"}.get(learner, "tune-0.1-0.7-0.2")
         order = ["alexnet", "lenet", "mobilenet", "teacher"]
-        accuracy = {"train_accuracy": 50.0 + order.index(learner)}
+        accuracy = {"fitted_accuracy": 50.0 + order.index(learner)}
         return {**accuracy, "validation_accuracy": (60.0 if run.name == best else 50.0) if run.validation else None}
 
     sentences = selection_sentences(make_page(tmp_path, split), tmp_path)

@@ -21,7 +21,7 @@ VALIDATION = {  # run: accuracy of each student
 def chosen_figures(run, learner):
     if run.method == "scratch":
         # At seed 2 the order of the students is another; in the test set it is reversed.
-        return {"train_accuracy": SCRATCH[learner] if run.seed == 1 else 70.0, "test_accuracy": 100 - SCRATCH[learner]}
+        return {"fitted_accuracy": SCRATCH[learner] if run.seed == 1 else 70.0, "test_accuracy": 100 - SCRATCH[learner]}
     if run.method == "tune":
         value = VALIDATION[run.name][learner]
         return {"validation_accuracy": value + (run.seed - 1) * 0.5, "test_accuracy": 100 - value}
@@ -73,7 +73,7 @@ def test_ties_go_to_the_earlier_student_and_the_earlier_grid_point(tmp_path):
     def level(run, learner):
         # The same mean in another order of the seeds, as floats that do not add up alike.
         jitter = 0.1 * (4 - run.seed) if run.name == "tune-0.1-0.6-0.3" else 0.1 * run.seed
-        return {"train_accuracy": 60.0, "validation_accuracy": 50.0 + jitter if run.validation else None}
+        return {"fitted_accuracy": 60.0, "validation_accuracy": 50.0 + jitter if run.validation else None}
 
     config = study_config(tmp_path / "study", seeds=[1, 2, 3], tune={"seeds": [1, 2, 3]})
     write_study(config, level)

@@ -163,6 +163,9 @@ def learn(room: Classroom, reported: ReportedEpochs, folder: Path, identity: dic
 def examine(room: Classroom, reported: ReportedEpochs, folder: Path, results: Path) -> dict[str, dict[str, Any]]:
     """Read the test images, once; write each learner's weights and predictions; return its final figures."""
     test = load_packed(results / "data" / "test.safetensors")
+    # As many training images as there are test images, from the whole of the set.
+    fitted = room.training[torch.linspace(0, len(room.training) - 1, min(len(test.labels), len(room.training))).long()]
+    fitted_labels = room.labels[fitted].cpu()
     figures = {}
     for learner in room.run.learners:
         pupil: Pupil = room.pupils[learner.name]  # type: ignore[assignment]
@@ -176,6 +179,9 @@ def examine(room: Classroom, reported: ReportedEpochs, folder: Path, results: Pa
         figures[learner.name] = {
             "train_loss": row["train_loss"],
             "train_accuracy": row["train_accuracy"],
+            "fitted_accuracy": Evaluation(
+                predict_logits(pupil, room.images[fitted], room.device), fitted_labels
+            ).accuracy,
             "validation_accuracy": row.get("validation_accuracy"),
             "test_accuracy": found.accuracy,
             "test_loss": found.loss,

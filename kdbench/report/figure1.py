@@ -95,7 +95,8 @@ def draw_rows(
     width = (STUDENT[1] - STUDENT[0] - 0.16) * POINTS
     lines = [
         (plain(f"S{numbers[student.name]}  {student.name}"), TEXT, "bold", INK),
-        (plain(network_text(student.network)), SMALL, "normal", INK),
+        # This box is tall and narrow: the network's form gets a line of its own.
+        *((plain(part), SMALL, "normal", INK) for part in network_text(student.network).rstrip(")").split(" (", 1)),
         (f"minimises ${loss_name(numbers[student.name])}$", SMALL, "normal", INK),
     ]
     text_block(axes, middle, centre, lines, width)

@@ -1,7 +1,8 @@
 """Which weights of the loss the two criteria of the paper choose (section 4.6.1), and from what.
 
-The weakest and the strongest student are told by the training accuracy of their run from scratch, and a criterion
-chooses the grid point with the highest validation accuracy of its student. The test images have no say in either.
+The weakest and the strongest student are told by how well their finished networks from scratch classify the training
+images (accuracy while learning would put networks with dropout last), and a criterion chooses the grid point with the
+highest validation accuracy of its student. The test images have no say in either.
 Accuracies are percentages. Imports neither torch nor pandas.
 """
 
@@ -67,7 +68,7 @@ def select_by(
 ) -> dict[str, Any]:
     """As ``select``, from wherever ``figure`` finds a run's figures. Ties go to the earlier student and grid point."""
     ranking = {
-        student: round(figure(f"scratch-{student}", ranking_seed, student, "train_accuracy"), DECIMALS)
+        student: round(figure(f"scratch-{student}", ranking_seed, student, "fitted_accuracy"), DECIMALS)
         for student in students
     }
     criteria = {
