@@ -32,7 +32,7 @@ NETWORKS: dict[str, NetworkEntry] = {
     "alexnet": NetworkEntry(
         "alexnet",
         "AlexNet",
-        forms=("stem3", "stem3-dense1024", "stem11", "stem11-dense1024"),
+        forms=("stem3-dense1024", "stem3", "stem11", "stem11-dense1024"),
         options=("width", "dropout"),
         smallest_image=16,
     ),
