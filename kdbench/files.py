@@ -13,7 +13,10 @@ from kdbench.errors import KdbenchError
 REMEDIES = {
     errno.ENOSPC: "no space left on the disk: free some and run the same command again",
     errno.EDQUOT: "the disk quota is used up: free some space and run the same command again",
+    errno.EFBIG: "larger than the file system or your limit (ulimit -f) allows: raise it and run again",
     errno.EROFS: "the file system is read-only: choose another results folder (pathvars.results)",
+    errno.ENOTDIR: "a file stands where a folder should: choose another results folder (pathvars.results)",
+    errno.EEXIST: "a file stands where a folder should: choose another results folder (pathvars.results)",
     errno.EACCES: "no permission to write there: choose another results folder (pathvars.results)",
 }
 

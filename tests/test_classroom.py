@@ -1,7 +1,10 @@
 """Training: one loop for every method, repeatable, resumable, and watchful."""
 
 import json
+import resource
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from kdbench.classroom.view import augment
 from kdbench.config import Augmentation, check_config, merge
 from kdbench.data.store import read_tensors
 from kdbench.errors import KdbenchError
+from kdbench.files import write_json
 from kdbench.objectives.prediction import Prediction
 from kdbench.plan import Plan
 
@@ -270,6 +274,30 @@ def test_augmented_images_are_flipped_and_shifted_copies():
             for window in (image[:, down : down + 8, right : right + 8] for down in range(5) for right in range(5))
         ]
         assert any(torch.equal(after, candidate) for candidate in candidates)
+
+
+def test_a_disk_that_takes_no_more_gives_one_line_and_leaves_nothing_behind(small_results, small):
+    settings = Plan(check_config(small)).run("scratch-a", 1)
+
+    def small_files_only():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "kdbench", "train", settings.model_dump_json(), "--results", str(small_results)],
+        preexec_fn=small_files_only,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "checkpoint.pt: larger than the file system or your limit" in done.stderr
+    assert list(settings.folder(small_results).iterdir()) == []
+
+
+def test_a_results_folder_that_cannot_be_written_to_is_named(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(KdbenchError, match=r"file/metrics\.json: .* choose another results folder"):
+        write_json(tmp_path / "file" / "metrics.json", {})
 
 
 def test_a_gpu_asked_for_where_there_is_none_is_refused(small_results, small):
