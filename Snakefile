@@ -63,7 +63,6 @@ rule report:
 
 rule plan:
     params:
-        python=PYTHON,
         config=config_json,
     shell:
-        "{params.python} -m kdbench plan --config {params.config:q}"
+        "python3 -m kdbench plan --config {params.config:q}"

@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import kdbench
 from kdbench.config import Config, check_config, check_section, load_config
@@ -17,19 +18,30 @@ from kdbench.plan import Plan, Run
 def read_config(arguments: argparse.Namespace) -> Config:
     """The configuration given with --config: YAML files, each overlaying the one before, or one JSON text."""
     given = arguments.config
-    if len(given) == 1 and given[0].lstrip().startswith("{"):
-        return check_config(json.loads(given[0]), source="--config")
+    if len(given) == 1 and is_json(given[0]):
+        return check_config(read_json(given[0], "--config"), source="--config")
     return load_config(given)
+
+
+def is_json(text: str) -> bool:
+    return text.lstrip().startswith(("{", "["))
+
+
+def read_json(text: str, source: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise KdbenchError(f"{source}: not valid JSON ({error}): correct it") from None
 
 
 def read_run(arguments: argparse.Namespace) -> Run:
     """The run's settings: a JSON text, a metrics.json to repeat, or a run of the plan by name and seed."""
     given: str = arguments.run
-    if given.lstrip().startswith("{"):
-        return Run.model_validate_json(given)
+    if is_json(given):
+        return check_section(Run, read_json(given, "run"), source="run")
     if given.endswith(".json"):
-        settings = json.loads(Path(given).read_text(encoding="utf-8"))["settings"]
-        return check_section(Run, settings, source=given)
+        metrics = read_json(Path(given).read_text(encoding="utf-8"), given)
+        return check_section(Run, metrics.get("settings"), source=f"{given}: settings")
     return Plan(read_config(arguments)).run(given, arguments.seed)
 
 
@@ -37,7 +49,8 @@ def prepare(arguments: argparse.Namespace) -> None:
     from kdbench.config import Data
     from kdbench.data.prepare import prepare
 
-    data = Data.model_validate_json(arguments.data) if arguments.data else read_config(arguments).data
+    given = arguments.data
+    data = check_section(Data, read_json(given, "--data"), "--data") if given else read_config(arguments).data
     prepare(data, arguments.results / "data")
 
 
@@ -64,8 +77,8 @@ def select(arguments: argparse.Namespace) -> None:
     from kdbench.files import write_json
     from kdbench.report.selection import select
 
-    grid, seeds = json.loads(arguments.grid), [int(seed) for seed in arguments.seeds]
-    selection = select(arguments.results, grid, seeds, arguments.students, arguments.ranking_seed)
+    grid = read_json(arguments.grid, "--grid")
+    selection = select(arguments.results, grid, arguments.seeds, arguments.students)
     write_json(arguments.output, selection)
 
 
@@ -172,9 +185,8 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb(select, "Choose the loss weights by both criteria, from validation accuracies.")
     sub.add_argument("output", type=Path, help="the JSON file to write")
     sub.add_argument("--grid", required=True, metavar="JSON")
-    sub.add_argument("--seeds", nargs="+", required=True)
+    sub.add_argument("--seeds", nargs="+", type=int, required=True)
     sub.add_argument("--students", nargs="+", required=True)
-    sub.add_argument("--ranking-seed", type=int, required=True)
     verb(collect, "Gather all metrics into R/results.csv.")
     verb(tables, "Write tables 1 and 2 beside the paper's numbers.")
     verb(examples, "Keep the few test images that figures 4 and 5 show.")
@@ -202,6 +214,11 @@ def main(argv: list[str] | None = None) -> int:
         arguments.action(arguments)
     except KdbenchError as error:
         print(f"kdbench: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"kdbench: {error.filename}: {error.strerror}: check the path", file=sys.stderr)
         return 2
     return 0
 

@@ -30,7 +30,7 @@ InputScaling = Literal["unit", "symmetric", "standardised", "imagenet"]
 class Section(BaseModel):
     """A part of the configuration: no unknown keys, no silent conversion of types, no change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -57,9 +57,18 @@ class Network(Section):
             raise ValueError(unknown("network", name, NETWORKS))
         return name
 
+    def with_form(self) -> "Network":
+        """The same network with its default form written out, so that settings name it whatever the default becomes."""
+        forms = NETWORKS[self.name].forms
+        return self if self.form or len(forms) == 1 else self.model_copy(update={"form": forms[0]})
+
     @model_validator(mode="after")
     def known_form(self) -> "Network":
         forms = NETWORKS[self.name].forms
+        if self.form is not None and len(forms) == 1 and self.form != forms[0]:
+            raise ValueError(
+                f'{self.name} has one form only, not "{self.form}": set form: null (a preset inherits the key)'
+            )
         if self.form is not None and self.form not in forms:
             raise ValueError(unknown(f"form of {self.name}", self.form, forms))
         for option in ("width", "dropout"):
@@ -75,7 +84,9 @@ class Data(Section):
     source: str = Field(
         description="cifar10, cifar100, mnist, fashion-mnist, kmnist, emnist, svhn, digits, image-folder"
     )
-    path: str | None = Field(None, description="folder or archive; null: looked for in $KDBENCH_DATA, then ./data")
+    path: str | None = Field(
+        None, description="folder or archive, also below $KDBENCH_DATA or ./data; null: the source's own files there"
+    )
     variant: str = Field("balanced", description="which of EMNIST's splits")
     image_size: Positive | None = Field(None, description="pixels; images are resized to this square; null: as stored")
     channels: Literal[1, 3] | None = Field(None, description="null: as stored")
@@ -126,7 +137,7 @@ class Teacher(Section):
     one_per_seed: bool = Field(False, description="false: every seed's students share the first seed's teacher")
 
 
-STUDENT_NAME = re.compile(r"^[A-Za-z0-9_]+$")
+STUDENT_NAME = re.compile(r"[A-Za-z0-9_]+")
 
 
 class Student(Section):
@@ -138,7 +149,7 @@ class Student(Section):
     @field_validator("name")
     @classmethod
     def plain_name(cls, name: str) -> str:
-        if not STUDENT_NAME.match(name) or name == "teacher":
+        if not STUDENT_NAME.fullmatch(name) or name == "teacher":
             raise ValueError(f'"{name}" is no student name: use letters, digits and _ only, and not "teacher"')
         return name
 
@@ -166,6 +177,20 @@ class Peers(Section):
     detach: bool = Field(True, description="false: a student's gradient also flows through its peers' losses")
 
 
+def distinct_seeds(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed stands twice: remove one")
+    return seeds
+
+
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(distinct_seeds)]
+
+
+def format_weights(weights: Iterable[float]) -> str:
+    """Loss weights as they stand in a run's name: 0.1-0.8-0.1."""
+    return "-".join(f"{weight:g}" for weight in weights)
+
+
 def loss_weights(value: list[float]) -> list[float]:
     if len(value) != 3 or any(weight < 0 for weight in value) or sum(value) == 0:
         raise ValueError("must be three weights [alpha, beta, gamma], none negative, not all zero")
@@ -180,13 +205,13 @@ class Tune(Section):
     """The grid of loss weights, Table 1."""
 
     grid: list[LossWeights] = Field(min_length=1, description="each [alpha, beta, gamma]")
-    seeds: list[Seed] | None = Field(None, description="null: the study's first seed only")
+    seeds: Seeds | None = Field(None, description="null: the study's first seed only")
 
     @field_validator("grid")
     @classmethod
     def distinct(cls, grid: list[list[float]]) -> list[list[float]]:
-        if len({tuple(point) for point in grid}) < len(grid):
-            raise ValueError("a grid point stands twice: remove one")
+        if len({format_weights(point) for point in grid}) < len(grid):
+            raise ValueError("a grid point stands twice, to six digits: remove one")
         return grid
 
 
@@ -217,7 +242,7 @@ class Config(Section):
 
     pathvars: dict[str, str] = Field(description="Snakemake's path variables; results: the folder the study writes to")
     study: Study
-    seeds: list[Seed] = Field(min_length=1, description="every run is done once a seed")
+    seeds: Seeds = Field(description="every run is done once a seed")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
     data: Data
     teacher: Teacher
@@ -241,13 +266,6 @@ class Config(Section):
         if not pathvars.get("results"):
             raise ValueError("must hold the key results, the folder this study writes to")
         return pathvars
-
-    @field_validator("seeds")
-    @classmethod
-    def distinct_seeds(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError("a seed stands twice: remove one")
-        return seeds
 
     @field_validator("students")
     @classmethod
@@ -316,15 +334,21 @@ def retyped(value: Any) -> Any:
         return {key: retyped(item) for key, item in value.items()}
     if isinstance(value, list):
         return [retyped(item) for item in value]
-    return yaml.safe_load(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        typed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    return typed if typed is None or isinstance(typed, bool | int | float) else value
 
 
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """A YAML file's mapping; raises KdbenchError where the file is missing or no YAML mapping."""
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise KdbenchError(f"{path}: no such file: check the path given with --configfile") from None
+    except OSError as error:
+        raise KdbenchError(f"{path}: cannot be read ({error.strerror}): check the path of the configuration") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise KdbenchError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):

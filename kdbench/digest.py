@@ -46,15 +46,15 @@ def imported_modules(module: str) -> frozenset[str]:
 
 
 @cache
-def code_digest(*modules: str) -> str:
-    """SHA-256 over the sources of ``modules`` and all they import of this package, directly or not.
+def code_digest(*modules: str, without: tuple[str, ...] = ()) -> str:
+    """SHA-256 over the sources of ``modules`` and all they import of this package, directly or not, but ``without``.
 
     What a step loads by name (networks, objectives) is named by the caller: a new network changes no other run.
     """
-    pending, seen = list(modules), set()
+    pending, seen = list(modules), set[str]()
     while pending:
         module = pending.pop()
-        if module not in seen:
+        if module not in seen and module not in without:
             seen.add(module)
             pending.extend(imported_modules(module))
     digest = hashlib.sha256()

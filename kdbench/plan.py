@@ -11,11 +11,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from kdbench.config import Config, Criterion, InputScaling, Network, Section, Student, Training
+from kdbench.config import Config, Criterion, InputScaling, Network, Section, Student, Training, format_weights
 from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError, unknown
 from kdbench.networks.catalogue import NETWORKS
 from kdbench.recipes.schema import FrozenPeers, Lesson, Recipe, read_recipe
+
+# Modules whose effect on a run is in its settings already: changing them reruns nothing by itself.
+DECLARATIONS = (
+    "kdbench.config",
+    "kdbench.plan",
+    "kdbench.recipes.schema",
+    "kdbench.networks.catalogue",
+    "kdbench.data.catalogue",
+)
 
 
 class Learner(Section):
@@ -82,7 +91,9 @@ class Run(Section):
         """Digest of the code this run executes: the classroom, its networks and its objectives."""
         networks = {f"kdbench.networks.{NETWORKS[learner.network.name].module}" for learner in self.learners}
         objectives = {f"kdbench.objectives.{term.loss}" for term in self.objective}
-        return code_digest("kdbench.classroom.train", *sorted(networks | objectives))
+        return code_digest(
+            "kdbench.classroom.train", "kdbench.classroom.outputs", *sorted(networks | objectives), without=DECLARATIONS
+        )
 
 
 @dataclass(frozen=True)
@@ -114,10 +125,6 @@ class RunPattern:
 TermWeights = tuple[float | None, float | None, float | None]
 
 
-def format_weights(weights: list[float] | tuple[float, ...]) -> str:
-    return "-".join(f"{weight:g}" for weight in weights)
-
-
 class Plan:
     """All runs of a study.
 
@@ -143,10 +150,10 @@ class Plan:
                     )
         methods = {lesson.method for lesson in self.lessons}
         for lesson in self.lessons:
-            if self.criterion(lesson) and not {"scratch", "tune"} <= methods:
+            if self.criterion(lesson) and "tune" not in methods:
                 raise KdbenchError(
                     f"methods: {lesson.method} takes the weights selected for the {self.criterion(lesson)} student, "
-                    "which needs the methods scratch and peer: add them, or give the weights as [alpha, beta, gamma]"
+                    "which needs the method peer: add it, or give the weights as [alpha, beta, gamma]"
                 )
 
     def placeholders(self, lesson: Lesson) -> Iterator[dict[str, str]]:
@@ -208,18 +215,18 @@ class Plan:
 
     def waiting_for(self, lesson: Lesson) -> int:
         """How many lessons cannot start before the runs of ``lesson`` are done."""
-        selecting = lesson.method in ("scratch", "tune")
         return sum(
             (lesson.learners == "teacher" and other.teacher)
-            or (selecting and self.criterion(other) is not None)
+            or (lesson.tuning and self.criterion(other) is not None)
             or (isinstance(other.peers, FrozenPeers) and other.peers.run == lesson.run)
             for other in self.lessons
         )
 
     def wildcard_constraints(self) -> dict[str, str]:
         student = "|".join(re.escape(name) for name in self.students)
+        weights = "|".join(re.escape(format_weights(point)) for point in self.config.tune.grid)
         others = {f"other{number}": student for number in range(1, len(self.students))}
-        return {"seed": r"\d+", "student": student, "left_out": student, "weights": r"[\d.e-]+", **others}
+        return {"seed": r"\d+", "student": student, "left_out": student, "weights": weights, **others}
 
     def objective(self, planned: PlannedRun) -> list[Term]:
         """The terms of each learner's loss."""
@@ -281,14 +288,14 @@ class Plan:
             teacher = self.config.teacher
             return Learner(
                 name="teacher",
-                network=teacher.network,
+                network=teacher.network.with_form(),
                 input_scaling=teacher.input_scaling,
                 upscale=teacher.upscale,
                 weights=teacher.weights,
                 sha256=teacher.sha256,
             )
         student: Student = self.students[name]
-        return Learner(name=name, network=student.network, input_scaling=self.config.input_scaling)
+        return Learner(name=name, network=student.network.with_form(), input_scaling=self.config.input_scaling)
 
     def run(self, name: str, seed: int) -> Run:
         """The complete settings of the run called ``name`` at ``seed``."""

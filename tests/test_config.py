@@ -18,7 +18,7 @@ def refusal(values):
     return message
 
 
-@pytest.mark.parametrize("preset", [None, "digits", "cifar10-jpeg", "fashion-mnist"])
+@pytest.mark.parametrize("preset", [None, "digits", "cifar10-jpeg", "fashion-mnist", "my-images"])
 def test_the_configurations_that_ship_are_valid(preset):
     files = [ROOT / "config.yaml"] + ([ROOT / "presets" / f"{preset}.yaml"] if preset else [])
     config = load_config(files)
@@ -120,4 +120,4 @@ def test_a_file_that_is_no_yaml_mapping_is_named(tmp_path, text):
 def test_a_missing_config_file_is_named():
     done = kdbench("plan", "--config", "presets/digit.yaml")
     assert done.returncode == 2
-    assert "presets/digit.yaml: no such file" in done.stderr
+    assert "presets/digit.yaml: cannot be read (No such file or directory)" in done.stderr

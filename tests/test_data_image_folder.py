@@ -189,7 +189,9 @@ def test_cmyk_becomes_colour(images):
 
 def test_a_missing_path_is_named_with_the_places_searched(tmp_path, monkeypatch):
     monkeypatch.setenv("KDBENCH_DATA", "shelf")
-    assert complaint("nowhere").startswith("data.path: nowhere not found: looked for nowhere and shelf/nowhere: ")
+    assert complaint("nowhere").startswith(
+        "data.path: nowhere not found: looked for nowhere and shelf/nowhere and data/nowhere: "
+    )
 
 
 def test_a_path_below_kdbench_data_is_found(images, tmp_path, monkeypatch):

@@ -7,8 +7,9 @@ from itertools import combinations
 import pytest
 
 from kdbench.config import check_config, merge
+from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError
-from kdbench.plan import Plan, Run
+from kdbench.plan import DECLARATIONS, Plan, Run
 
 
 def students(count):
@@ -133,16 +134,17 @@ def test_an_unknown_method_is_named_with_its_nearest_match(values):
 
 
 def test_selected_weights_without_the_runs_that_select_them_are_refused(values):
-    with pytest.raises(KdbenchError, match="needs the methods scratch and peer"):
-        Plan(check_config({**values, "methods": ["peer"]}))
+    alternate = {**values["alternate"], "phase1": "weakest"}
+    with pytest.raises(KdbenchError, match="needs the method peer"):
+        Plan(check_config({**values, "methods": ["alternate"], "alternate": alternate}))
 
 
 def test_runs_that_others_wait_for_come_first(config):
     plan = Plan(config)
     waiting = {lesson.method: plan.waiting_for(lesson) for lesson in plan.lessons}
     assert waiting["teacher"] == 5
-    assert waiting["scratch"] == waiting["tune"] == waiting["alternate"] == 1
-    assert waiting["vanilla"] == waiting["peer"] == waiting["alternate-to"] == 0
+    assert waiting["tune"] == waiting["alternate"] == 1
+    assert waiting["scratch"] == waiting["vanilla"] == waiting["peer"] == waiting["alternate-to"] == 0
 
 
 def test_settings_survive_the_way_through_json(config):
@@ -159,3 +161,32 @@ def test_a_new_objective_changes_no_other_runs_code_digest(config):
     plan = Plan(config)
     assert plan.run("scratch-lenet", 1).code_digest() != plan.run("vanilla-lenet", 1).code_digest()
     assert plan.run("scratch-lenet", 1).code_digest() != plan.run("scratch-alexnet", 1).code_digest()
+
+
+@pytest.mark.parametrize("name", ["half", "train", "keys", "type"])
+def test_a_student_may_be_called_anything_a_path_can_hold(values, name):
+    assert (
+        f"scratch-{name}"
+        in Plan(
+            check_config(
+                {
+                    **values,
+                    "students": [
+                        {"name": name, "network": {"name": "lenet"}},
+                        {"name": "other", "network": {"name": "lenet"}},
+                    ],
+                }
+            )
+        ).runs
+    )
+
+
+def test_settings_name_a_networks_form_even_where_the_configuration_leaves_it_open(config):
+    assert Plan(config).run("scratch-lenet", 1).learners[0].network.form == "relu-max"
+
+
+def test_what_a_setting_means_is_in_the_settings_not_in_the_digest_of_code(config):
+    run = Plan(config).run("scratch-lenet", 1)
+    classroom = ("kdbench.classroom.train", "kdbench.classroom.outputs")
+    modules = (*classroom, "kdbench.networks.lenet", "kdbench.objectives.cross_entropy")
+    assert run.code_digest() == code_digest(*modules, without=DECLARATIONS) != code_digest(*modules)

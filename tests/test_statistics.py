@@ -52,11 +52,14 @@ def test_differences_pair_by_seed_and_skip_seeds_only_one_side_has():
     assert found.sd == pytest.approx(math.sqrt(2))
 
 
-def test_mcnemar_of_many_discordant_images_is_the_corrected_chi_squared_of_the_textbook():
+def test_mcnemar_of_many_discordant_images_is_the_exact_binomial_test_too():
     # Agresti, Categorical Data Analysis: approval of a prime minister at two surveys, 794 / 150 / 86 / 570.
-    chi_squared = (abs(150 - 86) - 1) ** 2 / (150 + 86)
-    expected = math.erfc(math.sqrt(chi_squared / 2))  # survival of chi-squared with 1 degree of freedom
+    expected = 2 * sum(math.comb(236, lost) for lost in range(87)) / 2**236
     assert mcnemar_p(*correctness(794, 150, 86, 570)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_as_many_gained_as_lost_images_tell_nothing():
+    assert mcnemar_p(*correctness(50, 40, 40, 20)) == 1.0
 
 
 def test_mcnemar_of_few_discordant_images_is_the_exact_binomial_test():

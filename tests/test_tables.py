@@ -8,7 +8,7 @@ import statistics
 import pytest
 
 from kdbench.report.collect import write_results
-from kdbench.report.selection import ranking_seed, select
+from kdbench.report.selection import select
 from kdbench.report.tables import latex_text, write_tables
 from tests.synthetic_study import students, study_config, write_study
 
@@ -97,7 +97,7 @@ def test_table_1_marks_the_points_that_selection_chooses(tmp_path):
     config = study_config(tmp_path / "study", seeds=[2, 1], tune={"seeds": [1, 2]})
     tables = make_tables(config)
     names = [student.name for student in config.students]
-    chosen = select(config.results, config.tune.grid, config.tune_seeds, names, ranking_seed(config))["chosen"]
+    chosen = select(config.results, config.tune.grid, config.tune_seeds, names)["chosen"]
     for criterion, weights in chosen.items():
         marked = {row["weights"] for row in read_csv(tables / "table1.csv") if criterion in row["chosen_by"]}
         assert marked == {"-".join(f"{weight:g}" for weight in weights)}

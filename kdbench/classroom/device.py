@@ -20,6 +20,7 @@ def set_up_device(name: str, threads: int) -> torch.device:
         # cuBLAS repeats its results bit by bit only with a fixed workspace.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32; bf16 is a key of the configuration
         # On the CPU what runs here repeats itself anyway, and this call would cost a second of imports.
         torch.use_deterministic_algorithms(True, warn_only=True)
     return device

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from kdbench.classroom.evaluate import Evaluation, predict_logits
+from kdbench.classroom.learners import Pupil
 from kdbench.classroom.losses import Losses
 from kdbench.classroom.mentors import Mentors
 from kdbench.classroom.seeding import generator, stream_seed
@@ -27,7 +28,7 @@ class Classroom:
     """
 
     run: Run
-    pupils: nn.ModuleDict
+    pupils: dict[str, Pupil]
     losses: Losses
     mentors: Mentors
     optimizer: torch.optim.Optimizer
@@ -65,7 +66,8 @@ def train_epoch(room: Classroom, epoch: int) -> None:
     order = generator(run.seed, "order", epoch)
     draws = generator(run.seed, "augmentation", epoch)
     torch.manual_seed(stream_seed(run.seed, "noise", run.name, epoch))
-    room.pupils.train()
+    for pupil in room.pupils.values():
+        pupil.train()
     sums = {name: Sums(room.device) for name in room.pupils}
     for positions in batches(len(room.training), run.training.batch_size, order):
         index = room.training[positions.to(room.device)]

@@ -1,5 +1,6 @@
 """Optimiser and learning-rate schedule of a run."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -8,13 +9,13 @@ from torch import nn
 from kdbench.config import Training
 
 
-def make_optimizer(network: nn.Module, training: Training) -> torch.optim.Optimizer:
+def make_optimizer(networks: Iterable[nn.Module], training: Training) -> torch.optim.Optimizer:
     """One optimiser over all learners: Adam and SGD act on each parameter alone, so joint is the same as separate."""
     options: dict[str, Any] = {"lr": training.learning_rate, "weight_decay": training.weight_decay, "fused": True}
     if training.optimizer == "sgd":
         options["momentum"] = training.momentum
     kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[training.optimizer]
-    return without_compiler(kind)(network.parameters(), **options)
+    return without_compiler(kind)([weight for network in networks for weight in network.parameters()], **options)
 
 
 def without_compiler(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
@@ -35,7 +36,9 @@ def make_schedule(
 ) -> torch.optim.lr_scheduler.LRScheduler:
     """The learning rate over ``steps`` optimiser steps; ``learning_rate`` is its largest value."""
     if training.schedule == "one-cycle":
-        return torch.optim.lr_scheduler.OneCycleLR(optimizer, training.learning_rate, total_steps=steps)
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, training.learning_rate, total_steps=steps, cycle_momentum=False
+        )
     if training.schedule == "cosine":
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)

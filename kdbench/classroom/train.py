@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from torch import nn
+from torch import Tensor
 
 import kdbench
 from kdbench.classroom.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
@@ -22,7 +21,7 @@ from kdbench.classroom.mentors import Mentors
 from kdbench.classroom.optimise import make_optimizer, make_schedule
 from kdbench.classroom.records import write_history, write_predictions
 from kdbench.classroom.reported_epoch import ReportedEpochs
-from kdbench.data.store import PackedImages, load_packed, read_tensors, write_tensors
+from kdbench.data.store import PackedImages, content_digest, load_packed, read_tensors, write_tensors
 from kdbench.errors import KdbenchError
 from kdbench.files import write_json
 from kdbench.networks.build import count_flops, count_parameters
@@ -41,20 +40,20 @@ def train(run: Run, results: Path, threads: int) -> None:
     data = load_packed(results / "data" / "train.safetensors")
     mentors = Mentors(run.mentors, results, data, device)
     weights = term_weights(run, results)
+    split = read_split(run, results, data)
     identity = {
         "settings": digest_of(run.model_dump_json()),
         "code": run.code_digest(),
         "data": data.digest,
+        "split": content_digest(split),
         "weights": digest_of(json.dumps(weights)),
         "mentors": digest_of(json.dumps(mentors.digests, sort_keys=True)),
     }
-    pupils = nn.ModuleDict(
-        {
-            learner.name: build_pupil(learner, data, seed=run.seed, precision=run.training.precision)
-            for learner in run.learners
-        }
-    ).to(device)
-    room = open_classroom(run, pupils, Losses(run, weights), mentors, data, results, device)
+    pupils = {
+        learner.name: build_pupil(learner, data, seed=run.seed, precision=run.training.precision).to(device)
+        for learner in run.learners
+    }
+    room = open_classroom(run, pupils, Losses(run, weights), mentors, data, split, device)
     reported = ReportedEpochs(room)
     epoch_seconds = learn(room, reported, folder, identity)
     figures = examine(room, reported, folder, results)
@@ -79,6 +78,8 @@ def train(run: Run, results: Path, threads: int) -> None:
             "settings": run.model_dump(),
         },
     )
+    for name, figure in figures.items():
+        print(f"{name}: {figure['test_accuracy']:.2f} % of the test images", flush=True)
     remove_checkpoint(folder)
     (folder / PROGRESS).unlink(missing_ok=True)
 
@@ -91,25 +92,33 @@ def term_weights(run: Run, results: Path) -> list[float]:
     """The weight of each term of the objective: as given, or as selected for the run's criterion."""
     if run.selected_by is None:
         return [term.weight for term in run.objective if term.weight is not None]
-    selection = json.loads((results / "runs" / "selected.json").read_text(encoding="utf-8"))
+    path = results / "runs" / "selected.json"
+    if not path.exists():
+        raise KdbenchError(
+            f"{path}: no such file: {run.name} waits for the selected weights; run snakemake to select them"
+        )
+    selection = json.loads(path.read_text(encoding="utf-8"))
     return list(selection["chosen"][run.selected_by])
+
+
+def read_split(run: Run, results: Path, data: PackedImages) -> dict[str, Tensor]:
+    """Indices int64 of the images to train on and of those held out, which are none unless the run holds some out."""
+    if not run.validation:
+        return {"training": torch.arange(len(data.labels)), "validation": torch.empty(0, dtype=torch.int64)}
+    return read_tensors(results / "data" / "split.safetensors")
 
 
 def open_classroom(
     run: Run,
-    pupils: nn.ModuleDict,
+    pupils: dict[str, Pupil],
     losses: Losses,
     mentors: Mentors,
     data: PackedImages,
-    results: Path,
+    split: dict[str, Tensor],
     device: torch.device,
 ) -> Classroom:
-    images, labels = data.images.to(device), data.labels.to(device)
-    training, validation = torch.arange(len(labels)), torch.empty(0, dtype=torch.int64)
-    if run.validation:
-        split = read_tensors(results / "data" / "split.safetensors")
-        training, validation = split["training"], split["validation"]
-    optimizer = make_optimizer(pupils, run.training)
+    training, validation = split["training"], split["validation"]
+    optimizer = make_optimizer(pupils.values(), run.training)
     steps = run.training.epochs * steps_per_epoch(len(training), run.training.batch_size)
     return Classroom(
         run=run,
@@ -118,8 +127,8 @@ def open_classroom(
         mentors=mentors,
         optimizer=optimizer,
         schedule=make_schedule(optimizer, run.training, steps),
-        images=images,
-        labels=labels,
+        images=data.images.to(device),
+        labels=data.labels.to(device),
         training=training.to(device),
         validation=validation.to(device),
         device=device,
@@ -132,7 +141,8 @@ def learn(room: Classroom, reported: ReportedEpochs, folder: Path, identity: dic
     seconds: list[float] = []
     state = load_checkpoint(folder, identity)
     if state is not None:
-        room.pupils.load_state_dict(state["pupils"])
+        for name, pupil in room.pupils.items():
+            pupil.load_state_dict(state["pupils"][name])
         room.optimizer.load_state_dict(state["optimizer"])
         room.schedule.load_state_dict(state["schedule"])
         room.history, seconds, reported.kept = state["history"], state["seconds"], state["best"]
@@ -142,7 +152,7 @@ def learn(room: Classroom, reported: ReportedEpochs, folder: Path, identity: dic
         seconds.append(time.perf_counter() - start)
         reported.keep(epoch)
         state = {
-            "pupils": room.pupils.state_dict(),
+            "pupils": {name: pupil.state_dict() for name, pupil in room.pupils.items()},
             "optimizer": room.optimizer.state_dict(),
             "schedule": room.schedule.state_dict(),
             "history": room.history,
@@ -151,7 +161,10 @@ def learn(room: Classroom, reported: ReportedEpochs, folder: Path, identity: dic
         }
         if epoch < run.training.epochs:
             save_checkpoint(folder, identity, state)
-        accuracies = [row["train_accuracy"] for row in room.history if row["epoch"] == epoch]
+        rows = [row for row in room.history if row["epoch"] == epoch]
+        accuracies = [row["train_accuracy"] for row in rows]
+        learned = ", ".join(f"{row['learner']} {row['train_accuracy']:.2f} %" for row in rows)
+        print(f"epoch {epoch}/{run.training.epochs}: {learned} ({seconds[-1]:.1f} s)", flush=True)
         write_json(
             folder / PROGRESS,
             {"epoch": epoch, "epochs": run.training.epochs, "train_accuracy": sum(accuracies) / len(accuracies)},
@@ -168,7 +181,7 @@ def examine(room: Classroom, reported: ReportedEpochs, folder: Path, results: Pa
     fitted_labels = room.labels[fitted].cpu()
     figures = {}
     for learner in room.run.learners:
-        pupil: Pupil = room.pupils[learner.name]  # type: ignore[assignment]
+        pupil = room.pupils[learner.name]
         network = pupil.network
         state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
         write_tensors(folder / f"weights-{learner.name}.safetensors", state, {})
@@ -198,7 +211,5 @@ def load_finished_pupil(run: Run, learner_name: str, results: Path, data: Packed
         raise KdbenchError(f"{run.name}: has no learner {learner_name}")
     fresh = learner.model_copy(update={"weights": "none"})
     pupil = build_pupil(fresh, data, seed=run.seed, precision=run.training.precision)
-    path = run.folder(results) / f"weights-{learner_name}.safetensors"
-    with safe_open(path, framework="pt") as stored:
-        pupil.network.load_state_dict({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
+    pupil.network.load_state_dict(read_tensors(run.folder(results) / f"weights-{learner_name}.safetensors"))
     return pupil

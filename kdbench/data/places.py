@@ -17,20 +17,19 @@ def data_folders() -> list[Path]:
 
 
 def named_path(path: str) -> Path:
-    """Find the folder or archive that ``data.path`` names: as it stands, else below $KDBENCH_DATA.
+    """Find the folder or archive that ``data.path`` names: as it stands, else below $KDBENCH_DATA or ./data.
 
     Raises KdbenchError where there is neither, or a file that is no archive.
     """
     asked = Path(path).expanduser()
-    variable = os.environ.get("KDBENCH_DATA")
-    candidates = [asked, *([Path(variable).expanduser() / asked] if variable and not asked.is_absolute() else [])]
+    candidates = list(dict.fromkeys([asked, *(folder / asked for folder in data_folders())]))
     for candidate in candidates:
         if candidate.is_dir() or is_archive(candidate):
             return candidate
         if candidate.exists():
             raise KdbenchError(f"data.path: {candidate} is no folder and no archive ({', '.join(SUFFIXES)})")
     looked = " and ".join(str(candidate) for candidate in candidates)
-    below = "" if variable else ", or set KDBENCH_DATA to the folder it lies in"
+    below = "" if os.environ.get("KDBENCH_DATA") else ", or set KDBENCH_DATA to the folder it lies in"
     raise KdbenchError(f"data.path: {path} not found: looked for {looked}: correct the path{below}")
 
 

@@ -43,7 +43,7 @@ def imagenet_weights(learner: Learner) -> Mapping[str, Tensor]:
     weights = getattr(models, IMAGENET_NETWORKS[name]).DEFAULT
     try:
         return weights.get_state_dict(progress=False, check_hash=True)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError: a download that fails its checksum
         raise KdbenchError(
             f"{learner.name}: the ImageNet weights {weights.url} are not in torch's cache and cannot be fetched "
             f"({error}): put the file into {torch.hub.get_dir()}/checkpoints, or give a file as teacher.weights"

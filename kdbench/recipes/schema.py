@@ -27,10 +27,9 @@ class Survey(Section):
 
 
 class FrozenPeers(Section):
-    """Finished students that teach as peers: the run they were trained in, and which of its learners."""
+    """Finished students that teach as peers: all learners of the run they were trained in."""
 
     run: str
-    learners: Literal["others"] = "others"
 
 
 class Lesson(Section):

@@ -53,6 +53,7 @@ def collect(plan: Plan, results: Path) -> "pd.DataFrame":
 
 def run_rows(run: Run, results: Path) -> list[dict[str, Any]]:
     metrics = read_metrics(results, run.name, run.seed)
+    check_settings(metrics.get("settings", {}), run, results)
     rows = []
     for learner in run.learners:
         figures = metrics.get("learners", {}).get(learner.name, {})
@@ -76,6 +77,22 @@ def run_rows(run: Run, results: Path) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def check_settings(settings: dict[str, Any], run: Run, results: Path) -> None:
+    """Refuse a run that was made with other settings than planned: Snakemake cannot tell in a fresh clone."""
+    planned = run.model_dump(mode="json")
+    # Where it was computed does not say what was computed.
+    apart = {"device", "training"}
+    different = [key for key in planned if key not in apart and settings.get(key) != planned[key]]
+    made, wanted = settings.get("training", {}), planned["training"]
+    different += [f"training.{key}" for key in wanted if key != "threads" and made.get(key) != wanted[key]]
+    if different:
+        folder = run.folder(results)
+        raise KdbenchError(
+            f"{folder}/metrics.json: made with other settings ({', '.join(different)}) than the configuration's: "
+            f"remove {folder} and run snakemake again"
+        )
 
 
 def study_name(results: Path) -> str:

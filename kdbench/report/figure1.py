@@ -264,7 +264,7 @@ def explanations(
         student = find_selection(config, results).get("students", {}).get(run.selected_by)
         sentences.append(
             f"Weights: those of Table 1 with the highest validation accuracy of the student {run.selected_by} "
-            f"from scratch{f' ({plain(student)})' if student else ''}."
+            f"over the grid{f' ({plain(student)})' if student else ''}."
         )
     if run.live_peers and peers:
         others = [f"S{numbers[peer]}" for peer in peers]

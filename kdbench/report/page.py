@@ -8,6 +8,7 @@ import yaml
 
 from kdbench.config import Config
 from kdbench.files import write_text
+from kdbench.paper.deviations import deviations
 from kdbench.paper.reported import read_paper
 from kdbench.report import page_content as content
 from kdbench.report.claims import HOW_JUDGED
@@ -26,6 +27,7 @@ def render(config: Config, results: Path) -> str:
     claims = content.read_rows(results / "claims.csv")
     return template().render(
         study=config.study,
+        deviations=deviations(config),
         paper=paper,
         seeds=config.seeds,
         teacher_line=teacher_line(config, read_results(results), paper),

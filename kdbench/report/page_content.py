@@ -157,7 +157,7 @@ def selection_sentences(config: Config, results: Path) -> list[str]:
             gap = best - max(others)
             ahead = f", {gap:.2f} points ahead of the next" if gap > 0 else ", as another point, later in the grid"
         sentences.append(
-            f"The {criterion} student from scratch is {student}; it does best with {written(weights)}: "
+            f"The {criterion} student, by validation accuracy over the grid, is {student}; it does best with {written(weights)}: "
             f"{best:.2f} % validation accuracy{ahead}."
         )
     chosen = {tuple(weights) for weights in selection["chosen"].values()}

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from kdbench.config import Config
 from kdbench.files import write_with
+from kdbench.paper.deviations import deviations
 from kdbench.recipes.schema import read_recipe, recipe_names
 from kdbench.report.lettering import plain, wrap
 
@@ -105,8 +106,8 @@ def house_style() -> Iterator[None]:
 def study_note(config: Config, note: str = "") -> str:
     """The study's title and in what it deviates from the paper, then ``note``; one paragraph."""
     parts = [plain(config.study.title)]
-    if config.study.deviations:
-        parts.append("Deviates from the paper: " + "; ".join(map(plain, config.study.deviations)))
+    if differences := deviations(config):
+        parts.append("Deviates from the paper: " + "; ".join(map(plain, differences)))
     return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in [*parts, note] if part)
 
 

@@ -14,10 +14,11 @@ import pandas as pd
 
 from kdbench.config import Config
 from kdbench.files import write_text
+from kdbench.paper.deviations import deviations
 from kdbench.paper.reported import Paper, Table2Row, read_paper
 from kdbench.plan import Plan, PlannedRun, format_weights
 from kdbench.report.collect import by_seed, read_results
-from kdbench.report.selection import DECIMALS, ranking_seed, select_by, tune_run
+from kdbench.report.selection import DECIMALS, select_by, tune_run
 from kdbench.report.statistics import Sample, sample
 
 DASH = "–"
@@ -56,7 +57,7 @@ def selected_weights(config: Config, frame: pd.DataFrame) -> dict[str, Any]:
 
     students = [student.name for student in config.students]
     try:
-        return select_by(figure, config.tune.grid, config.tune_seeds, students, ranking_seed(config))
+        return select_by(figure, config.tune.grid, config.tune_seeds, students)
     except KeyError:
         return {}
 
@@ -153,8 +154,8 @@ def study_line(config: Config) -> str:
     if any(lesson.tuning for lesson in Plan(config).lessons):
         line += f" (of the runs that tune weights: {', '.join(map(str, config.tune_seeds))})"
     line += "."
-    if config.study.deviations:
-        line += f" Differs from the paper: {'; '.join(config.study.deviations)}."
+    if differences := deviations(config):
+        line += f" Differs from the paper: {'; '.join(differences)}."
     return line
 
 

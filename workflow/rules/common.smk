@@ -6,9 +6,10 @@ import sys
 from kdbench.config import check_config, merge, retyped
 from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError
-from kdbench.plan import Plan
+from kdbench.plan import DECLARATIONS, Plan
 
-PYTHON = sys.executable
+# The rules' commands run with the Python that runs Snakemake; as a parameter its path would be one more reason to rerun.
+os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()]))
 
 FILES = " + ".join(["config.yaml", *(os.path.relpath(file) for file in workflow.overwrite_configfiles)])
 
@@ -20,6 +21,7 @@ except KdbenchError as error:
     sys.exit(2)
 
 RESULTS = str(CONFIG.results)
+GPU = 0 if CONFIG.device == "cpu" else 1
 
 
 # Whose test images figures 4 and 5 show.
@@ -46,6 +48,13 @@ def data_json(wildcards):
     return CONFIG.data.model_dump_json(exclude={"validation_fraction", "split_seed"})
 
 
+def other_sources(source):
+    """Modules of the data sources that this study does not read."""
+    modules = {"digits": "kdbench.data.digits", "image-folder": "kdbench.data.image_folder"}
+    chosen = modules.get(source, "kdbench.data.torchvision_source")
+    return tuple({*modules.values(), "kdbench.data.torchvision_source"} - {chosen})
+
+
 def run_files(*names, methods=None, seeds=None):
     """Files of the planned runs of these methods: names may hold {learner}, one file each."""
     files = []
@@ -59,8 +68,8 @@ def run_files(*names, methods=None, seeds=None):
 
 
 def selection_file():
-    """selection.json, where some method takes its weights from it."""
-    return ["<results>/selection.json"] if any(map(PLAN.criterion, PLAN.lessons)) else []
+    """selection.json, where there is a grid to select from."""
+    return ["<results>/selection.json"] if any(lesson.tuning for lesson in PLAN.lessons) else []
 
 
 def report_code(module):

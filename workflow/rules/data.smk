@@ -8,16 +8,12 @@ rule prepare_data:
         facts="<results>/data/dataset.json",
     log:
         "<results>/logs/prepare_data.log",
-    resources:
-        mem_mb=8000,
-        runtime=60,
     params:
-        python=PYTHON,
         results=results_folder,
         data=data_json,
-        code=code_digest("kdbench.data.prepare"),
+        code=code_digest("kdbench.data.prepare", without=DECLARATIONS + other_sources(CONFIG.data.source)),
     shell:
-        "{params.python} -m kdbench prepare --data {params.data:q} --results {params.results:q} > {log:q} 2>&1"
+        "python3 -m kdbench prepare --data {params.data:q} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule split_validation:
@@ -28,11 +24,10 @@ rule split_validation:
     log:
         "<results>/logs/split_validation.log",
     params:
-        python=PYTHON,
         results=results_folder,
         fraction=CONFIG.data.validation_fraction,
         seed=CONFIG.data.split_seed,
-        code=code_digest("kdbench.data.split"),
+        code=code_digest("kdbench.data.split", without=DECLARATIONS),
     shell:
-        "{params.python} -m kdbench split --fraction {params.fraction} --split-seed {params.seed}"
+        "python3 -m kdbench split --fraction {params.fraction} --split-seed {params.seed}"
         " --results {params.results:q} > {log:q} 2>&1"

@@ -9,12 +9,11 @@ rule collect_results:
     log:
         "<results>/logs/collect_results.log",
     params:
-        python=PYTHON,
         results=results_folder,
         config=config_json,
         code=report_code("kdbench.report.collect"),
     shell:
-        "{params.python} -m kdbench collect --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
+        "python3 -m kdbench collect --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule write_tables:
@@ -31,12 +30,11 @@ rule write_tables:
     log:
         "<results>/logs/write_tables.log",
     params:
-        python=PYTHON,
         results=results_folder,
         config=config_json,
         code=report_code("kdbench.report.tables"),
     shell:
-        "{params.python} -m kdbench tables --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
+        "python3 -m kdbench tables --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule pick_examples:
@@ -50,12 +48,11 @@ rule pick_examples:
     log:
         "<results>/logs/pick_examples.log",
     params:
-        python=PYTHON,
         results=results_folder,
         config=config_json,
         code=report_code("kdbench.report.examples"),
     shell:
-        "{params.python} -m kdbench examples --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
+        "python3 -m kdbench examples --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule draw_figures:
@@ -77,12 +74,11 @@ rule draw_figures:
     log:
         "<results>/logs/draw_figures.log",
     params:
-        python=PYTHON,
         results=results_folder,
         config=config_json,
         code=report_code("kdbench.report.figures"),
     shell:
-        "{params.python} -m kdbench figures --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
+        "python3 -m kdbench figures --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule judge_claims:
@@ -95,12 +91,11 @@ rule judge_claims:
     log:
         "<results>/logs/judge_claims.log",
     params:
-        python=PYTHON,
         results=results_folder,
         config=config_json,
         code=report_code("kdbench.report.claims"),
     shell:
-        "{params.python} -m kdbench claims --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
+        "python3 -m kdbench claims --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule write_page:
@@ -114,9 +109,8 @@ rule write_page:
     log:
         "<results>/logs/write_page.log",
     params:
-        python=PYTHON,
         results=results_folder,
         config=config_json,
         code=report_code("kdbench.report.page"),
     shell:
-        "{params.python} -m kdbench report --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
+        "python3 -m kdbench report --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"

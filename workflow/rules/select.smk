@@ -8,29 +8,24 @@ if selection_file():
 
     rule select_weights:
         input:
-            tuned=run_files("weights-{learner}.safetensors", methods=["tune"]),
-            ranking=run_files("weights-{learner}.safetensors", methods=["scratch"], seeds=CONFIG.seeds[:1]),
+            run_files("weights-{learner}.safetensors", methods=["tune"]),
         output:
             "<results>/runs/selected.json",
         log:
             "<results>/logs/select_weights.log",
         params:
-            python=PYTHON,
             results=results_folder,
             grid=json.dumps(CONFIG.tune.grid),
             seeds=CONFIG.tune_seeds,
             students=list(PLAN.students),
-            ranking_seed=CONFIG.seeds[0],
-            code=code_digest("kdbench.report.selection"),
+            code=code_digest("kdbench.report.selection", without=DECLARATIONS),
         shell:
-            "{params.python} -m kdbench select {output:q} --grid {params.grid:q} --seeds {params.seeds}"
-            " --students {params.students} --ranking-seed {params.ranking_seed}"
-            " --results {params.results:q} > {log:q} 2>&1"
+            "python3 -m kdbench select {output:q} --grid {params.grid:q} --seeds {params.seeds}"
+            " --students {params.students} --results {params.results:q} > {log:q} 2>&1"
 
     use rule select_weights as write_selection with:
         input:
-            tuned=run_files("metrics.json", methods=["tune"]),
-            ranking=run_files("metrics.json", methods=["scratch"], seeds=CONFIG.seeds[:1]),
+            run_files("metrics.json", methods=["tune"]),
         output:
             "<results>/selection.json",
         log:

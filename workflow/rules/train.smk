@@ -25,16 +25,13 @@ for lesson in PLAN.lessons:
         priority: PLAN.waiting_for(lesson)
         threads: (CONFIG.teacher.training if lesson.learners == "teacher" else CONFIG.training).threads
         resources:
-            gpu=1,
-            mem_mb=8000,
-            runtime=240,
+            gpu=GPU,
         params:
-            python=PYTHON,
             results=results_folder,
             settings=settings_of(pattern),
             code=code_of(pattern),
         shell:
-            "{params.python} -m kdbench train {params.settings:q} --results {params.results:q} --threads {threads}"
+            "python3 -m kdbench train {params.settings:q} --results {params.results:q} --threads {threads}"
             " > {log:q} 2>&1"
 
 
@@ -49,14 +46,11 @@ rule store_outputs:
     priority: 100
     threads: lambda wildcards: PLAN.run(wildcards.run, int(wildcards.seed)).training.threads
     resources:
-        gpu=1,
-        mem_mb=8000,
-        runtime=60,
+        gpu=GPU,
     params:
-        python=PYTHON,
         results=results_folder,
         settings=lambda wildcards: PLAN.run(wildcards.run, int(wildcards.seed)).model_dump_json(),
-        code=code_digest("kdbench.classroom.outputs"),
+        code=lambda wildcards: PLAN.run(wildcards.run, int(wildcards.seed)).code_digest(),
     shell:
-        "{params.python} -m kdbench outputs {params.settings:q} --learner {wildcards.learner}"
+        "python3 -m kdbench outputs {params.settings:q} --learner {wildcards.learner}"
         " --results {params.results:q} --threads {threads} > {log:q} 2>&1"
