@@ -173,7 +173,8 @@ def test_a_student_starts_from_the_same_weights_under_every_method(taught, small
     frozen = merge(small, {"training": {"learning_rate": 1e-30, "optimizer": "sgd", "epochs": 1}})
     scratch = read_tensors(run(frozen, "scratch-a", taught) / "weights-a.safetensors")
     peer = read_tensors(run(frozen, "peer", taught) / "weights-a.safetensors")
-    assert all(torch.equal(scratch[name], peer[name]) for name in scratch)
+    # Biases start at exactly zero, so even this learning rate leaves a trace in them.
+    assert all(torch.allclose(scratch[name], peer[name], rtol=0, atol=1e-20) for name in scratch)
 
 
 def test_another_seed_starts_from_other_weights(taught, small):

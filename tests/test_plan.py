@@ -182,7 +182,7 @@ def test_a_student_may_be_called_anything_a_path_can_hold(values, name):
 
 
 def test_settings_name_a_networks_form_even_where_the_configuration_leaves_it_open(config):
-    assert Plan(config).run("scratch-lenet", 1).learners[0].network.form == "relu-max"
+    assert Plan(config).run("scratch-lenet", 1).learners[0].network.form == "relu-average"
 
 
 def test_what_a_setting_means_is_in_the_settings_not_in_the_digest_of_code(config):

@@ -27,7 +27,7 @@ def torchvision_resnet(name: str) -> NetworkEntry:
 
 NETWORKS: dict[str, NetworkEntry] = {
     "lenet": NetworkEntry(
-        "lenet", "LeNet", forms=("relu-max", "relu-average", "tanh-max", "tanh-average"), smallest_image=16
+        "lenet", "LeNet", forms=("relu-average", "relu-max", "tanh-average", "tanh-max"), smallest_image=16
     ),
     "alexnet": NetworkEntry(
         "alexnet",

@@ -10,7 +10,8 @@ POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 class LeNet(nn.Module):
     """Two 5x5 convolutions with 2x2 pooling, then three dense layers (6-16-120-84 channels at width 1).
 
-    ``form`` is ``<activation>-<pooling>``: ``tanh-average`` is the original's, ``relu-max`` the usual modern one.
+    ``form`` is ``<activation>-<pooling>``: ``tanh-average`` is the original's. Weights start as in Keras, whose example
+    the paper adapted: Glorot uniform, biases zero.
     Input [B, C, H, W], output logits [B, classes].
     """
 
@@ -24,6 +25,11 @@ class LeNet(nn.Module):
         self.classifier = nn.Sequential(
             nn.Linear(c2 * side * side, d1), act(), nn.Linear(d1, d2), act(), nn.Linear(d2, classes)
         )
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.classifier(self.features(images).flatten(1))

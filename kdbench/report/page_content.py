@@ -157,8 +157,8 @@ def selection_sentences(config: Config, results: Path) -> list[str]:
             gap = best - max(others)
             ahead = f", {gap:.2f} points ahead of the next" if gap > 0 else ", as another point, later in the grid"
         sentences.append(
-            f"The {criterion} student, by validation accuracy over the grid, is {student}; it does best with {written(weights)}: "
-            f"{best:.2f} % validation accuracy{ahead}."
+            f"The {criterion} student, by validation accuracy over the grid, is {student}; "
+            f"it does best with {written(weights)}: {best:.2f} % validation accuracy{ahead}."
         )
     chosen = {tuple(weights) for weights in selection["chosen"].values()}
     sentences.append(
