@@ -16,11 +16,11 @@ from kdbench.plan import Plan, Run
 
 
 def read_config(arguments: argparse.Namespace) -> Config:
-    """The configuration given with --config: YAML files, each overlaying the one before, or one JSON text."""
+    """The configuration: config.yaml with the files of --config laid over it, as Snakemake does, or one JSON text."""
     given = arguments.config
     if len(given) == 1 and is_json(given[0]):
         return check_config(read_json(given[0], "--config"), source="--config")
-    return load_config(given)
+    return load_config(dict.fromkeys(["config.yaml", *given]))
 
 
 def is_json(text: str) -> bool:
@@ -158,7 +158,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--config",
         action="append",
         metavar="FILE",
-        help="configuration file; give it again to overlay a preset (default: config.yaml); or one JSON text",
+        help="a preset to lay over config.yaml; may be given again; or a whole configuration as JSON text",
     )
     results = argparse.ArgumentParser(add_help=False)
     results.add_argument("--results", type=Path, metavar="FOLDER", help="results folder (default: the config's)")
@@ -209,7 +209,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one verb; a user's mistake is one line on stderr and exit status 2."""
     arguments = build_parser().parse_args(argv)
     try:
-        arguments.config = arguments.config or ["config.yaml"]
+        arguments.config = arguments.config or []
         arguments.results = arguments.results or default_results(arguments)
         arguments.action(arguments)
     except KdbenchError as error:

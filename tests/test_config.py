@@ -117,6 +117,12 @@ def test_a_file_that_is_no_yaml_mapping_is_named(tmp_path, text):
         load_config([wrong])
 
 
+def test_a_preset_given_alone_lies_over_config_yaml_as_with_snakemake():
+    done = kdbench("plan", "--config", "presets/digits.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Handwritten digits" in done.stdout and "peer" in done.stdout
+
+
 def test_a_missing_config_file_is_named():
     done = kdbench("plan", "--config", "presets/digit.yaml")
     assert done.returncode == 2
