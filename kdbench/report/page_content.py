@@ -135,7 +135,7 @@ def table1_rows(config: Config, tidy: list[dict[str, str]]) -> list[dict[str, An
             {
                 "weights": [f"{weight:g}" for weight in weights],
                 "cells": [cell for student in config.students for cell in accuracy_cells(by_student.get(student.name))],
-                "chosen": " and ".join(f"the {criterion}" for criterion in criteria if criterion),
+                "chosen": " and ".join(criterion for criterion in criteria if criterion),
             }
         )
     return rows
