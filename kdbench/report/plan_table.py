@@ -11,8 +11,13 @@ from kdbench.plan import Plan, PlannedRun
 def print_plan(plan: Plan) -> None:
     """Print a line per run: its learners, whom they listen to, and its seeds."""
     config = plan.config
+    # Piped into a file there is no width to keep to.
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    wide = console.width >= 110
     table = Table(title=f"{config.study.title}: the runs of {config.results}", title_justify="left")
-    for heading in ("run", "learners", "listen to", "loss weights", "epochs", "seeds"):
+    # On a narrow terminal the run's name has to say who learns from whom.
+    headings = ("run", "learners", "listen to") if wide else ("run",)
+    for heading in (*headings, "loss weights", "epochs", "seeds"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "run")
     total = 0
     for planned in plan.runs.values():
@@ -20,14 +25,11 @@ def print_plan(plan: Plan) -> None:
         total += len(planned.seeds)
         table.add_row(
             planned.name,
-            ", ".join(planned.learners),
-            knowledge(plan, planned),
+            *((", ".join(planned.learners), knowledge(plan, planned)) if wide else ()),
             selected_or_given(run.selected_by, [term.weight for term in run.objective]),
             str(run.training.epochs),
             ", ".join(map(str, planned.seeds)),
         )
-    # Piped into a file there is no width to keep to.
-    console = Console() if sys.stdout.isatty() else Console(width=160)
     console.print(table)
     console.print(f"{len(plan.runs)} runs, {total} with their seeds.", highlight=False)
 
@@ -45,5 +47,5 @@ def knowledge(plan: Plan, planned: PlannedRun) -> str:
 
 def selected_or_given(criterion: str | None, weights: list[float | None]) -> str:
     if criterion:
-        return f"selected for the {criterion} student"
+        return f"selected ({criterion})"
     return " ".join(f"{weight:g}" for weight in weights if weight is not None)
