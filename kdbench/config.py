@@ -81,9 +81,7 @@ class Network(Section):
 class Data(Section):
     """The images, and how they are packed."""
 
-    source: str = Field(
-        description="cifar10, cifar100, mnist, fashion-mnist, kmnist, emnist, svhn, digits, image-folder"
-    )
+    source: str = Field(description=", ".join(SOURCES))
     path: str | None = Field(
         None, description="folder or archive, also below $KDBENCH_DATA or ./data; null: the source's own files there"
     )

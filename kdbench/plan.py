@@ -274,6 +274,11 @@ class Plan:
         given = self.given_weights(lesson.weights)
         return given if isinstance(given, str) else None
 
+    def holds_out(self, lesson: Lesson) -> bool:
+        """Whether the lesson's runs hold the validation images out: to tune weights, or to choose a student's epoch."""
+        chooses_epoch = self.config.reported_epoch == "best-validation" and lesson.learners != "teacher"
+        return lesson.tuning or chooses_epoch
+
     def mentors(self, planned: PlannedRun, seed: int) -> list[Mentor]:
         mentors = []
         if planned.lesson.teacher:
@@ -303,7 +308,6 @@ class Plan:
             raise KdbenchError(unknown("run", name, self.runs))
         planned, config = self.runs[name], self.config
         is_teacher = planned.lesson.learners == "teacher"
-        choose_epoch = config.reported_epoch == "best-validation" and not is_teacher
         return Run(
             name=planned.name,
             method=planned.method,
@@ -315,8 +319,8 @@ class Plan:
             objective=self.objective(planned),
             selected_by=self.criterion(planned.lesson),
             training=config.teacher.training if is_teacher else config.training,
-            validation=planned.lesson.tuning or choose_epoch,
-            reported_epoch="best-validation" if choose_epoch else "last",
+            validation=self.holds_out(planned.lesson),
+            reported_epoch="last" if is_teacher else config.reported_epoch,
             device=config.device,
         )
 

@@ -55,7 +55,10 @@ def train(run: Run, results: Path, threads: int) -> None:
     }
     room = open_classroom(run, pupils, Losses(run, weights), mentors, data, split, device)
     reported = ReportedEpochs(room)
-    epoch_seconds = learn(room, reported, folder, identity)
+    try:
+        epoch_seconds = learn(room, reported, folder, identity)
+    finally:
+        (folder / PROGRESS).unlink(missing_ok=True)
     figures = examine(room, reported, folder, results)
     write_history(room.history, folder / "history.csv")
     write_json(
@@ -81,7 +84,6 @@ def train(run: Run, results: Path, threads: int) -> None:
     for name, figure in figures.items():
         print(f"{name}: {figure['test_accuracy']:.2f} % of the test images", flush=True)
     remove_checkpoint(folder)
-    (folder / PROGRESS).unlink(missing_ok=True)
 
 
 def digest_of(text: str) -> str:
@@ -161,16 +163,18 @@ def learn(room: Classroom, reported: ReportedEpochs, folder: Path, identity: dic
         }
         if epoch < run.training.epochs:
             save_checkpoint(folder, identity, state)
-        rows = [row for row in room.history if row["epoch"] == epoch]
-        accuracies = [row["train_accuracy"] for row in rows]
-        learned = ", ".join(f"{row['learner']} {row['train_accuracy']:.2f} %" for row in rows)
-        print(f"epoch {epoch}/{run.training.epochs}: {learned} ({seconds[-1]:.1f} s)", flush=True)
-        write_json(
-            folder / PROGRESS,
-            {"epoch": epoch, "epochs": run.training.epochs, "train_accuracy": sum(accuracies) / len(accuracies)},
-        )
+        tell_progress(room, epoch, seconds[-1], folder)
     reported.restore()
     return seconds
+
+
+def tell_progress(room: Classroom, epoch: int, seconds: float, folder: Path) -> None:
+    """A line for the log, and a small file that the live display reads."""
+    rows, epochs = [row for row in room.history if row["epoch"] == epoch], room.run.training.epochs
+    learned = ", ".join(f"{row['learner']} {row['train_accuracy']:.2f} %" for row in rows)
+    print(f"epoch {epoch}/{epochs}: {learned} ({seconds:.1f} s)", flush=True)
+    accuracy = sum(row["train_accuracy"] for row in rows) / len(rows)
+    write_json(folder / PROGRESS, {"epoch": epoch, "epochs": epochs, "train_accuracy": accuracy})
 
 
 def examine(room: Classroom, reported: ReportedEpochs, folder: Path, results: Path) -> dict[str, dict[str, Any]]:

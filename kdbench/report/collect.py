@@ -38,15 +38,7 @@ def collect(plan: Plan, results: Path) -> "pd.DataFrame":
 
     rows = [row for run in plan.all_runs() for row in run_rows(run, results)]
     frame = pd.DataFrame(rows, columns=COLUMNS)
-    measured = [
-        "train_loss",
-        "train_accuracy",
-        "fitted_accuracy",
-        "validation_accuracy",
-        "test_accuracy",
-        "test_loss",
-        "seconds",
-    ]
+    measured = [*(name for name in FIGURES if name != "parameters"), "seconds"]
     frame[measured] = frame[measured].astype("float64").round(DECIMALS)
     return frame
 

@@ -105,5 +105,4 @@ def selection_of(lesson):
 
 def split_of(lesson):
     """The validation split, for lessons that hold images out."""
-    held_out = lesson.tuning or (CONFIG.reported_epoch == "best-validation" and lesson.learners != "teacher")
-    return ["<results>/data/split.safetensors"] if held_out else []
+    return ["<results>/data/split.safetensors"] if PLAN.holds_out(lesson) else []
