@@ -70,7 +70,7 @@ def train(arguments: argparse.Namespace) -> None:
 def outputs(arguments: argparse.Namespace) -> None:
     from kdbench.classroom.outputs import write_outputs
 
-    write_outputs(read_run(arguments), arguments.learner, arguments.results, arguments.threads)
+    write_outputs(read_run(arguments), arguments.results, arguments.threads)
 
 
 def select(arguments: argparse.Namespace) -> None:
@@ -180,8 +180,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--fraction", type=float, default=0.2, help="fraction held out (default: 0.2)")
     sub.add_argument("--split-seed", type=int, default=0)
     verb(train, "Train one run and evaluate its learners on the test images.", run, threads)
-    sub = verb(outputs, "Store a finished learner's outputs on the training images.", run, threads)
-    sub.add_argument("--learner", required=True)
+    verb(outputs, "Store the outputs of a finished run's learners on the training images.", run, threads)
     sub = verb(select, "Choose the loss weights by both criteria, from validation accuracies.")
     sub.add_argument("output", type=Path, help="the JSON file to write")
     sub.add_argument("--grid", required=True, metavar="JSON")

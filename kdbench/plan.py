@@ -213,14 +213,23 @@ class Plan:
         }[lesson.learners]
         return RunPattern(lesson, lesson.run.replace("{others}", "+".join(others)), tuple(learners))
 
+    def mentors_others(self, lesson: Lesson) -> bool:
+        """Whether other runs listen to the outputs of this lesson's learners."""
+        return any(self.listens(other, lesson) for other in self.lessons)
+
     def waiting_for(self, lesson: Lesson) -> int:
         """How many lessons cannot start before the runs of ``lesson`` are done."""
         return sum(
-            (lesson.learners == "teacher" and other.teacher)
-            or (lesson.tuning and self.criterion(other) is not None)
-            or (isinstance(other.peers, FrozenPeers) and other.peers.run == lesson.run)
+            self.listens(other, lesson) or (lesson.tuning and self.criterion(other) is not None)
             for other in self.lessons
         )
+
+    @staticmethod
+    def listens(listener: Lesson, lesson: Lesson) -> bool:
+        """Whether runs of ``listener`` have learners of ``lesson`` as mentors."""
+        if lesson.learners == "teacher":
+            return listener.teacher
+        return isinstance(listener.peers, FrozenPeers) and listener.peers.run == lesson.run
 
     def wildcard_constraints(self) -> dict[str, str]:
         student = "|".join(re.escape(name) for name in self.students)

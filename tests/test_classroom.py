@@ -12,11 +12,11 @@ import torch
 from torch.nn import functional as F
 
 from kdbench.classroom import train as training_step
+from kdbench.classroom.augment import augment, draw_changes
 from kdbench.classroom.epochs import batches, steps_per_epoch
 from kdbench.classroom.losses import Losses
 from kdbench.classroom.outputs import write_outputs
 from kdbench.classroom.train import train
-from kdbench.classroom.view import augment
 from kdbench.config import Augmentation, check_config, merge
 from kdbench.data.store import read_tensors
 from kdbench.errors import KdbenchError
@@ -46,7 +46,7 @@ def taught(small_results, small):
     """A results folder with a finished teacher."""
     plan = Plan(check_config(small))
     train(plan.run("teacher", 1), small_results, 1)
-    write_outputs(plan.run("teacher", 1), "teacher", small_results, 1)
+    write_outputs(plan.run("teacher", 1), small_results, 1)
     return small_results
 
 
@@ -266,7 +266,9 @@ def test_steps_of_an_epoch_are_counted_as_they_are_cut(count):
 
 def test_augmented_images_are_flipped_and_shifted_copies():
     images = torch.randint(1, 255, (50, 3, 8, 8), dtype=torch.uint8)
-    changed = augment(images, Augmentation(flip=True, shift=2), torch.Generator().manual_seed(0))
+    draws = torch.Generator().manual_seed(0)
+    (changes,) = draw_changes(Augmentation(flip=True, shift=2), [50], draws, torch.device("cpu"))
+    changed = augment(images, changes)
     assert changed.shape == images.shape and changed.dtype == torch.uint8
     padded = F.pad(images, (2,) * 4)
     for before, after in zip(padded, changed, strict=True):

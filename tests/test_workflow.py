@@ -13,7 +13,8 @@ from PIL import Image
 
 DIGITS = ("--configfile", "presets/digits.yaml")
 STUDENTS = ("alexnet", "lenet", "mobilenet")
-TRAINING_RULES = ("teacher", "scratch", "vanilla", "tune", "peer", "alternate", "alternate-to", "store_outputs")
+TRAINING_RULES = ("teacher", "scratch", "vanilla", "tune", "peer", "alternate", "alternate-to")
+MENTOR_RULES = ("teacher-outputs", "alternate-outputs")
 
 
 def planned(done):
@@ -128,7 +129,7 @@ def half_done(demo, clone):
 
 
 def trained(jobs):
-    return {rule: count for rule, count in jobs.items() if rule in TRAINING_RULES}
+    return {rule: count for rule, count in jobs.items() if rule in TRAINING_RULES + MENTOR_RULES}
 
 
 @pytest.mark.slow
@@ -170,7 +171,7 @@ def published(demo, clone):
 def test_a_published_study_is_redrawn_without_training(published, snakemake, target):
     jobs = planned(snakemake(published, "-n", target, *DIGITS))
     assert jobs
-    assert not set(jobs) & {*TRAINING_RULES, "prepare_data", "split_validation"}
+    assert not set(jobs) & {*TRAINING_RULES, *MENTOR_RULES, "prepare_data", "split_validation"}
 
 
 def test_tables_figures_and_claims_redrawn_are_those_of_the_study(published, demo, snakemake):
@@ -196,7 +197,7 @@ def test_changing_a_plot_redraws_plots_and_trains_nothing(demo, snakemake):
         ("study={title: Another}", {}),
         (
             "seeds=[1, 2]",
-            {"scratch": 3, "vanilla": 3, "peer": 1, "alternate": 3, "alternate-to": 3, "store_outputs": 6},
+            {"scratch": 3, "vanilla": 3, "peer": 1, "alternate": 3, "alternate-to": 3, "alternate-outputs": 3},
         ),
     ],
 )
@@ -216,7 +217,12 @@ def test_the_paper_itself_is_planned_whole(clone, snakemake):
     jobs = planned(snakemake(clone("paper"), "-n"))
     seeds = 5
     expected = {"teacher": 1, "scratch": 3 * seeds, "vanilla": 3 * seeds, "tune": 4, "peer": seeds}
-    expected |= {"alternate": 3 * seeds, "alternate-to": 3 * seeds, "store_outputs": 1 + 6 * seeds}
+    expected |= {
+        "alternate": 3 * seeds,
+        "alternate-to": 3 * seeds,
+        "teacher-outputs": 1,
+        "alternate-outputs": 3 * seeds,
+    }
     assert {rule: jobs[rule] for rule in expected} == expected
 
 

@@ -1,19 +1,19 @@
 """The epoch loop: the only one in this package, whatever the method."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from kdbench.classroom.augment import augment, draw_changes
 from kdbench.classroom.evaluate import Evaluation, predict_logits
+from kdbench.classroom.images import TrainingImages
 from kdbench.classroom.learners import Pupil
 from kdbench.classroom.losses import Losses
 from kdbench.classroom.mentors import Mentors
 from kdbench.classroom.seeding import generator, stream_seed
-from kdbench.classroom.view import augment
 from kdbench.errors import KdbenchError
 from kdbench.objectives.prediction import Prediction
 from kdbench.plan import Run
@@ -23,8 +23,8 @@ from kdbench.plan import Run
 class Classroom:
     """All that an epoch works on.
 
-    ``images`` uint8 [N, C, H, W] and ``labels`` int64 [N] are the whole training set on the device;
-    ``training`` and ``validation`` are the indices int64 of those learned from and of those held out.
+    ``images`` and ``labels`` int64 [N], on the device, are the whole training set; ``training`` and ``validation``
+    are the indices int64, on the CPU, of those learned from and of those held out.
     """
 
     run: Run
@@ -33,7 +33,7 @@ class Classroom:
     mentors: Mentors
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
-    images: Tensor
+    images: TrainingImages
     labels: Tensor
     training: Tensor
     validation: Tensor
@@ -41,7 +41,7 @@ class Classroom:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def batches(count: int, size: int, order: torch.Generator) -> Iterator[Tensor]:
+def batches(count: int, size: int, order: torch.Generator) -> list[Tensor]:
     """Positions 0..count-1 in random order, cut into batches.
 
     A last batch of one image joins the batch before it, since batch normalisation cannot train on one.
@@ -49,7 +49,7 @@ def batches(count: int, size: int, order: torch.Generator) -> Iterator[Tensor]:
     cuts = list(torch.randperm(count, generator=order).split(size))
     if len(cuts) > 1 and len(cuts[-1]) == 1:
         cuts[-2:] = [torch.cat(cuts[-2:])]
-    return iter(cuts)
+    return cuts
 
 
 def steps_per_epoch(count: int, size: int) -> int:
@@ -69,10 +69,11 @@ def train_epoch(room: Classroom, epoch: int) -> None:
     for pupil in room.pupils.values():
         pupil.train()
     sums = {name: Sums(room.device) for name in room.pupils}
-    for positions in batches(len(room.training), run.training.batch_size, order):
-        index = room.training[positions.to(room.device)]
+    cuts = [room.training[positions] for positions in batches(len(room.training), run.training.batch_size, order)]
+    changes = draw_changes(run.training.augmentation, [len(cut) for cut in cuts], draws, room.device)
+    for (index, images), change in zip(room.images.batches(cuts), changes, strict=True):
         labels = room.labels[index]
-        images = augment(room.images[index], run.training.augmentation, draws)
+        images = augment(images, change)
         predictions = {name: Prediction(pupil(images)) for name, pupil in room.pupils.items()}
         losses = room.losses(
             predictions, labels, room.mentors.predictions("teacher", index), room.mentors.predictions("peer", index)
@@ -121,6 +122,6 @@ class Sums:
 def validation_figures(room: Classroom, name: str) -> dict[str, float]:
     if not len(room.validation):
         return {}
-    logits = predict_logits(room.pupils[name], room.images[room.validation], room.device)
-    held_out = Evaluation(logits, room.labels[room.validation].cpu())
+    logits = predict_logits(room.pupils[name], room.images.tensor, room.device, room.validation)
+    held_out = Evaluation(logits, room.labels.cpu()[room.validation])
     return {"validation_loss": held_out.loss, "validation_accuracy": held_out.accuracy}

@@ -3,17 +3,24 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-CHUNK = 500
+from kdbench.classroom.learners import Pupil
+
+PIXELS = 500 * 32 * 32  # that a network sees at once: enough to keep it busy, little enough to need no more memory
 
 
 @torch.no_grad()
-def predict_logits(network: nn.Module, images: Tensor, device: torch.device) -> Tensor:
-    """Logits, float32 [N, classes] on the CPU, of ``network`` in evaluation mode on uint8 images [N, C, H, W]."""
-    network.eval()
-    return torch.cat([network(chunk.to(device)).cpu() for chunk in images.split(CHUNK)])
+def predict_logits(pupil: Pupil, images: Tensor, device: torch.device, index: Tensor | None = None) -> Tensor:
+    """Logits, float32 [N, classes] on the CPU, of ``pupil`` in evaluation mode on uint8 images [N, C, H, W].
+
+    With ``index`` int64 [M]: on those images only, [M, classes].
+    """
+    pupil.eval()
+    size = max(1, PIXELS // (images.shape[2] * images.shape[3] * pupil.view.upscale**2))
+    chunks = images.split(size) if index is None else (images[part.to(images.device)] for part in index.split(size))
+    return torch.cat([pupil(chunk.to(device)) for chunk in chunks]).cpu()
 
 
 @dataclass(frozen=True)

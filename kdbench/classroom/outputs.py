@@ -1,4 +1,4 @@
-"""Store a finished learner's outputs on the training images, for the runs it mentors."""
+"""Store the outputs of a finished run's learners on the training images, for the runs they mentor."""
 
 from pathlib import Path
 
@@ -9,9 +9,10 @@ from kdbench.data.store import load_packed
 from kdbench.plan import Run
 
 
-def write_outputs(run: Run, learner: str, results: Path, threads: int) -> None:
-    """Write ``outputs-<learner>.safetensors`` beside the learner's weights: logits float32 [N, classes]."""
+def write_outputs(run: Run, results: Path, threads: int) -> None:
+    """Write ``outputs-<learner>.safetensors`` beside each learner's weights: logits float32 [N, classes]."""
     device = set_up_device(run.device, threads)
     data = load_packed(results / "data" / "train.safetensors")
-    pupil = load_finished_pupil(run, learner, results, data).to(device)
-    store_outputs(pupil, data, run.folder(results) / f"outputs-{learner}.safetensors", device)
+    for learner in run.learners:
+        pupil = load_finished_pupil(run, learner, results, data).to(device)
+        store_outputs(pupil, data, run.folder(results) / f"outputs-{learner.name}.safetensors", device)

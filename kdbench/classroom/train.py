@@ -15,6 +15,7 @@ from kdbench.classroom.checkpoint import load_checkpoint, remove_checkpoint, sav
 from kdbench.classroom.device import device_name, set_up_device
 from kdbench.classroom.epochs import Classroom, steps_per_epoch, train_epoch
 from kdbench.classroom.evaluate import Evaluation, predict_logits
+from kdbench.classroom.images import TrainingImages
 from kdbench.classroom.learners import Pupil, build_pupil
 from kdbench.classroom.losses import Losses
 from kdbench.classroom.mentors import Mentors
@@ -25,7 +26,7 @@ from kdbench.data.store import PackedImages, content_digest, load_packed, read_t
 from kdbench.errors import KdbenchError
 from kdbench.files import write_json
 from kdbench.networks.build import count_flops, count_parameters
-from kdbench.plan import Run
+from kdbench.plan import Learner, Run
 
 PROGRESS = "progress.json"
 
@@ -129,10 +130,10 @@ def open_classroom(
         mentors=mentors,
         optimizer=optimizer,
         schedule=make_schedule(optimizer, run.training, steps),
-        images=data.images.to(device),
+        images=TrainingImages(data.images, device),
         labels=data.labels.to(device),
-        training=training.to(device),
-        validation=validation.to(device),
+        training=training,
+        validation=validation,
         device=device,
     )
 
@@ -182,7 +183,7 @@ def examine(room: Classroom, reported: ReportedEpochs, folder: Path, results: Pa
     test = load_packed(results / "data" / "test.safetensors")
     # As many training images as there are test images, from the whole of the set.
     fitted = room.training[torch.linspace(0, len(room.training) - 1, min(len(test.labels), len(room.training))).long()]
-    fitted_labels = room.labels[fitted].cpu()
+    fitted_labels = room.labels.cpu()[fitted]
     figures = {}
     for learner in room.run.learners:
         pupil = room.pupils[learner.name]
@@ -197,7 +198,7 @@ def examine(room: Classroom, reported: ReportedEpochs, folder: Path, results: Pa
             "train_loss": row["train_loss"],
             "train_accuracy": row["train_accuracy"],
             "fitted_accuracy": Evaluation(
-                predict_logits(pupil, room.images[fitted], room.device), fitted_labels
+                predict_logits(pupil, room.images.tensor, room.device, fitted), fitted_labels
             ).accuracy,
             "validation_accuracy": row.get("validation_accuracy"),
             "test_accuracy": found.accuracy,
@@ -208,12 +209,9 @@ def examine(room: Classroom, reported: ReportedEpochs, folder: Path, results: Pa
     return figures
 
 
-def load_finished_pupil(run: Run, learner_name: str, results: Path, data: PackedImages) -> Pupil:
+def load_finished_pupil(run: Run, learner: Learner, results: Path, data: PackedImages) -> Pupil:
     """A learner of a finished run, with its trained weights."""
-    learner = next((learner for learner in run.learners if learner.name == learner_name), None)
-    if learner is None:
-        raise KdbenchError(f"{run.name}: has no learner {learner_name}")
     fresh = learner.model_copy(update={"weights": "none"})
     pupil = build_pupil(fresh, data, seed=run.seed, precision=run.training.precision)
-    pupil.network.load_state_dict(read_tensors(run.folder(results) / f"weights-{learner_name}.safetensors"))
+    pupil.network.load_state_dict(read_tensors(run.folder(results) / f"weights-{learner.name}.safetensors"))
     return pupil

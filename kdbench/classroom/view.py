@@ -1,10 +1,9 @@
-"""How a network sees the stored images: scaled, enlarged and augmented on the device."""
+"""How a network sees the stored images: scaled and enlarged on the device."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kdbench.config import Augmentation
 from kdbench.data.store import PackedImages
 from kdbench.errors import KdbenchError
 
@@ -40,23 +39,8 @@ class View(nn.Module):
         self.upscale = upscale
 
     def forward(self, images: Tensor) -> Tensor:
-        x = torch.addcmul(self.offset, images.float(), self.factor)
+        x = images.to(torch.float32, memory_format=torch.channels_last)  # one pass for both
+        x = torch.addcmul(self.offset, x, self.factor)
         if self.upscale > 1:
             x = F.interpolate(x, scale_factor=self.upscale, mode="bilinear", align_corners=False)
-        return x.contiguous(memory_format=torch.channels_last)
-
-
-def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """Flip and shift uint8 images [B, C, H, W], each by its own draw; what shifts in is black."""
-    if augmentation.flip:
-        flipped = torch.rand(len(images), generator=generator) < 0.5
-        images = torch.where(flipped.to(images.device).view(-1, 1, 1, 1), images.flip(3), images)
-    if augmentation.shift:
-        shift, (batch, _, height, width) = augmentation.shift, images.shape
-        padded = F.pad(images, (shift,) * 4)
-        down, right = torch.randint(0, 2 * shift + 1, (2, batch), generator=generator).to(images.device)
-        rows = (down[:, None] + torch.arange(height, device=images.device))[:, :, None]
-        columns = (right[:, None] + torch.arange(width, device=images.device))[:, None, :]
-        image = torch.arange(batch, device=images.device)[:, None, None]
-        images = padded[image, :, rows, columns].permute(0, 3, 1, 2)
-    return images
+        return x

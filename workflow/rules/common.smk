@@ -77,6 +77,11 @@ def report_code(module):
     return lambda wildcards: [code_digest(module), *(recipe.model_dump_json() for recipe in PLAN.recipes)]
 
 
+def training_of(lesson):
+    """How the learners of a lesson are optimised."""
+    return CONFIG.teacher.training if lesson.learners == "teacher" else CONFIG.training
+
+
 def run_of(pattern, wildcards):
     """The settings of the run that these wildcards of a lesson's path pattern stand for."""
     return PLAN.run(pattern.run.format(**wildcards), int(wildcards.seed))

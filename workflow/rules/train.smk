@@ -23,7 +23,7 @@ for lesson in PLAN.lessons:
             f"<results>/logs/{pattern.run}-seed{{seed}}.log",
         # What others wait for comes first, so that no processor is idle at the end.
         priority: PLAN.waiting_for(lesson)
-        threads: (CONFIG.teacher.training if lesson.learners == "teacher" else CONFIG.training).threads
+        threads: training_of(lesson).threads
         resources:
             gpu=GPU,
         params:
@@ -35,22 +35,33 @@ for lesson in PLAN.lessons:
             " > {log:q} 2>&1"
 
 
-rule store_outputs:
-    input:
-        data="<results>/data/train.safetensors",
-        weights="<results>/runs/{run}/seed{seed}/weights-{learner}.safetensors",
-    output:
-        "<results>/runs/{run}/seed{seed}/outputs-{learner}.safetensors",
-    log:
-        "<results>/logs/outputs-{learner}-{run}-seed{seed}.log",
-    priority: 100
-    threads: lambda wildcards: PLAN.run(wildcards.run, int(wildcards.seed)).training.threads
-    resources:
-        gpu=GPU,
-    params:
-        results=results_folder,
-        settings=lambda wildcards: PLAN.run(wildcards.run, int(wildcards.seed)).model_dump_json(),
-        code=lambda wildcards: PLAN.run(wildcards.run, int(wildcards.seed)).code_digest(),
-    shell:
-        "python3 -m kdbench outputs {params.settings:q} --learner {wildcards.learner}"
-        " --results {params.results:q} --threads {threads} > {log:q} 2>&1"
+# What the mentors of others know: their outputs on the training images, all of a run's in one job.
+
+
+for lesson in PLAN.lessons:
+    if not PLAN.mentors_others(lesson):
+        continue
+    pattern = PLAN.patterns(lesson)
+    folder = f"<results>/runs/{pattern.run}/seed{{seed}}"
+
+    rule:
+        name:
+            f"{lesson.method}-outputs"
+        input:
+            data="<results>/data/train.safetensors",
+            weights=[f"{folder}/weights-{learner}.safetensors" for learner in pattern.learners],
+        output:
+            [f"{folder}/outputs-{learner}.safetensors" for learner in pattern.learners],
+        log:
+            f"<results>/logs/outputs-{pattern.run}-seed{{seed}}.log",
+        priority: 100
+        threads: training_of(lesson).threads
+        resources:
+            gpu=GPU,
+        params:
+            results=results_folder,
+            settings=settings_of(pattern),
+            code=code_of(pattern),
+        shell:
+            "python3 -m kdbench outputs {params.settings:q} --results {params.results:q} --threads {threads}"
+            " > {log:q} 2>&1"
