@@ -78,9 +78,9 @@ def train_epoch(room: Classroom, epoch: int) -> None:
         losses = room.losses(
             predictions, labels, room.mentors.predictions("teacher", index), room.mentors.predictions("peer", index)
         )
-        room.optimizer.zero_grad()
         torch.stack([loss["total"] for loss in losses.values()]).sum().backward()
         room.optimizer.step()
+        room.optimizer.zero_grad()  # here, so that no gradients take up memory in the next forward pass
         room.schedule.step()
         for name, loss in losses.items():
             sums[name].add(loss, predictions[name].logits, labels)

@@ -23,17 +23,17 @@ class AlexNet(nn.Module):
         small = stem == "stem3"
         self.features = nn.Sequential(
             nn.Conv2d(channels, c1, 3, stride=2, padding=1) if small else nn.Conv2d(channels, c1, 11, 4, padding=5),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.MaxPool2d(2),
             nn.Conv2d(c1, c2, 3, padding=1) if small else nn.Conv2d(c1, c2, 5, padding=2),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.MaxPool2d(2),
             nn.Conv2d(c2, c3, 3, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(c3, c4, 3, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(c4, c5, 3, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             # The larger stride has already made the images as small.
             nn.MaxPool2d(2) if small else nn.Identity(),
         )
@@ -42,10 +42,10 @@ class AlexNet(nn.Module):
         self.classifier = nn.Sequential(
             nn.Dropout(dropout),
             nn.Linear(c5 * 4, dense),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Dropout(dropout),
             nn.Linear(dense, dense),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Linear(dense, classes),
         )
 

@@ -15,12 +15,12 @@ class Block(nn.Module):
         self.stride, self.added = stride, outputs - inputs
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)), inplace=True)))
         if self.stride != 1 or self.added:
             # Option A: subsample, and pad the new channels with zeros on both sides.
             before = self.added // 2
             x = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, before, self.added - before))
-        return F.relu(out + x)
+        return F.relu(out + x, inplace=True)
 
 
 class CifarResNet(nn.Module):
@@ -50,6 +50,6 @@ class CifarResNet(nn.Module):
         return nn.Sequential(first, *[Block(outputs, outputs, 1) for _ in range(blocks - 1)])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        x = F.relu(self.bn1(self.conv1(images)))
+        x = F.relu(self.bn1(self.conv1(images)), inplace=True)
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.linear(x.mean((2, 3)))

@@ -1,9 +1,11 @@
 """LeNet-5 (LeCun et al. 1998, figure 2) for images of any size from 16x16 up."""
 
+from functools import partial
+
 import torch
 from torch import nn
 
-ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+ACTIVATIONS = {"relu": partial(nn.ReLU, inplace=True), "tanh": nn.Tanh}
 POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 
 
