@@ -1,11 +1,12 @@
 """LeNet-5 (LeCun et al. 1998, figure 2) for images of any size from 16x16 up."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import nn
 
-ACTIVATIONS = {"relu": partial(nn.ReLU, inplace=True), "tanh": nn.Tanh}
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": partial(nn.ReLU, inplace=True), "tanh": nn.Tanh}
 POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 
 
