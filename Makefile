@@ -5,13 +5,14 @@ BIN := .venv/bin
 PRESET ?=
 ARGS ?=
 
-.PHONY: help demo reproduce test test-slow check lock clean
+.PHONY: help demo reproduce test test-slow check bench lock clean
 
 help:
 	@echo "make demo                            the whole study on embedded data, in minutes"
 	@echo "make reproduce                       the paper itself: config.yaml"
 	@echo "make reproduce PRESET=cifar10-jpeg   a preset: $(patsubst presets/%.yaml,%,$(wildcard presets/*.yaml))"
 	@echo "make test                            the test suite"
+	@echo "make bench                           speed, beside torchdistill and a plain loop: an hour"
 	@echo "make check                           ruff, snakefmt, mypy, snakemake --lint"
 
 demo: .venv/installed
@@ -30,19 +31,28 @@ test-slow: .venv/installed
 check: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakefmt --check Snakefile workflow benchmarks/Snakefile
 	$(BIN)/mypy
 	$(BIN)/python workflow/lint.py
+
+bench: .venv/bench
+	$(BIN)/snakemake --snakefile benchmarks/Snakefile $(ARGS)
+	@echo "The figures: results/benchmark/speed.md"
 
 # The lock file pins every package, with its digest, for every platform and Python version.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev --quiet -o requirements.lock pyproject.toml
+	printf 'cython\ntorchdistill==1.1.5\n' | uv pip compile --no-deps --universal --python-version 3.11 --generate-hashes --quiet --no-header --no-annotate -o benchmarks/requirements.lock -
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kdbench needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --disable-pip-version-check --quiet --progress-bar on --requirement requirements.lock
 	$(BIN)/pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps --editable .
+	touch $@
+
+.venv/bench: .venv/installed benchmarks/requirements.lock
+	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --requirement benchmarks/requirements.lock
 	touch $@
 
 clean:

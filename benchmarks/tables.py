@@ -1,0 +1,158 @@
+"""The measurements as Markdown tables: medians, in brackets the least and the largest of the repeats."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+NOT_MEASURED = "not measured"
+
+
+def tables(folder: Path) -> dict[str, str]:
+    """Every table that the CSV files in ``folder`` give, by the name of its place in docs/speed.md."""
+    read = {path.stem: pd.read_csv(path) for path in sorted(folder.glob("*.csv"))}
+    live = pd.concat([frame for name, frame in read.items() if name.startswith("live-")])
+    return {
+        "machine": machine(read["machine"]),
+        "live": against_live_teachers(live),
+        "overhead": against_the_floor(read["overhead"]),
+        "start": start(read["start"]),
+        "threads": threads(read["throughput"]),
+        "throughput": throughput(read["throughput"]),
+        "planning": planning(read["planning"]),
+        "growth": growth(read["growth"]),
+        "study": study(read["study_cost"]),
+        "share": share(read["share"]),
+    }
+
+
+def markdown(headings: Iterable[str], rows: Iterable[Iterable[str]], text_columns: int = 1) -> str:
+    """A Markdown table; all columns but the first ``text_columns`` are numbers, aligned to the right."""
+    headings = list(headings)
+    rule = ["---" if number < text_columns else "---:" for number in range(len(headings))]
+    lines = ["| " + " | ".join(row) + " |" for row in [headings, *rows]]
+    return "\n".join([lines[0], "|" + "|".join(rule) + "|", *lines[1:]])
+
+
+def spread(values: pd.Series, digits: int | None = None) -> str:
+    """Median (least-largest); ``digits`` after the point, else three significant ones."""
+    median = values.median()
+    if digits is None:
+        digits = 2 if median < 10 else 1 if median < 100 else 0
+    if len(values) == 1:
+        return f"{median:,.{digits}f}"
+    return f"{median:,.{digits}f} ({values.min():,.{digits}f}-{values.max():,.{digits}f})"
+
+
+def machine(frame: pd.DataFrame) -> str:
+    return markdown(["", ""], ([row.fact, str(row.value)] for row in frame.itertuples()), text_columns=2)
+
+
+def against_live_teachers(frame: pd.DataFrame) -> str:
+    """Seconds an epoch; ratios are of parts of the epoch that were run one after the other."""
+    rows = []
+    for (teacher, student), group in frame.groupby(["teacher", "student"], sort=False):
+        seconds = group.pivot(index="part", columns="contender", values="seconds")
+        box, loop, ours = seconds["torchdistill"], seconds["plain loop, live teacher"], seconds["kdbench"]
+        epoch, teacher_pass = seconds.sum(), seconds["teacher pass"].sum()
+        # After so many epochs the pass and ours together take as long as torchdistill's epochs.
+        even = teacher_pass / (epoch["torchdistill"] - epoch["kdbench"])
+        rows.append(
+            [
+                student,
+                teacher,
+                *(f"{epoch[name]:,.1f}" for name in ("torchdistill", "plain loop, live teacher", "kdbench")),
+                f"{spread(box / ours, 1)}",
+                f"{spread(loop / ours, 1)}",
+                f"{teacher_pass:,.1f}",
+                f"{even:.2f}",
+            ]
+        )
+    headings = ["student", "teacher", "torchdistill (s)", "plain loop (s)", "kdbench (s)"]
+    headings += ["torchdistill / kdbench", "plain loop / kdbench", "teacher pass, once (s)", "break-even (epochs)"]
+    return markdown(headings, rows, text_columns=2)
+
+
+def against_the_floor(frame: pd.DataFrame) -> str:
+    """Seconds an epoch, and how many times the floor's."""
+    alone = frame[frame["contender"] != "kdbench, joint"]
+    rows, floors = [], 0
+    for student, group in alone.groupby("student", sort=False):
+        seconds = group.pivot(index="repeat", columns="contender", values="seconds")
+        floor, ours, loop = seconds["floor"], seconds["kdbench"], seconds["plain loop, stored logits"]
+        floors = floors + floor
+        ratios = (spread(ours / floor, 2), spread(loop / floor, 2))
+        rows.append([student, spread(floor), spread(ours), ratios[0], spread(loop), ratios[1]])
+    joint = frame[frame["contender"] == "kdbench, joint"].set_index("repeat")["seconds"]
+    rows.append(["all three jointly (TSP)", spread(floors), spread(joint), spread(joint / floors, 2), "", ""])
+    headings = ["student", "floor (s)", "kdbench (s)", "kdbench / floor"]
+    return markdown([*headings, "plain loop, stored logits (s)", "plain loop / floor"], rows)
+
+
+def start(frame: pd.DataFrame) -> str:
+    rows = []
+    for (run, until), group in frame.groupby(["run", "until"], sort=False):
+        rows.append([run, until, spread(group["seconds_to_first_step"]), spread(group["peak_mb"], 0)])
+    return markdown(["run", "until", "first step done after (s)", "peak memory (MiB)"], rows, text_columns=2)
+
+
+def threads(frame: pd.DataFrame) -> str:
+    """Images a second of the whole machine: so many processes side by side, each with so many threads."""
+    side = frame[frame["mode"] == "side by side"]
+    rows = []
+    for network, group in side.groupby("network", sort=False):
+        rates = group.pivot(index="repeat", columns="processes", values="images_per_second")
+        one, many = rates[1], rates[max(rates.columns)]
+        rows.append([network, spread(one, 0), spread(many, 0), spread(many / one, 2)])
+    cores = int(side["processes"].max()) if len(side) else 1
+    return markdown(["student", "1 job of all cores (images/s)", f"{cores} jobs of one thread", "gain"], rows)
+
+
+def throughput(frame: pd.DataFrame) -> str:
+    """Images a second by network, precision and threads; what no GPU was at hand for is said, not estimated."""
+    ordinary = frame[frame["mode"] != "side by side"]
+    rows = []
+    keys = ["device", "network", "side", "what", "mode", "precision", "threads"]
+    for (device, network, side, what, mode, precision, number), group in ordinary.groupby(keys, sort=False):
+        rate = group["images_per_second"].dropna()
+        shown = spread(rate) if len(rate) else str(group["note"].iloc[0])
+        rows.append([network, f"{side}", str(what), str(device), str(mode), str(precision), f"{number}", shown])
+    if (ordinary["device"] == "cpu").all():
+        for network, side in dict.fromkeys(zip(ordinary["network"], ordinary["side"], strict=True)):
+            rows.append([network, f"{side}", "train, infer", "GPU", "", "", "", NOT_MEASURED])
+    headings = ["network", "pixels", "what", "device", "mode", "precision", "threads", "images/s"]
+    return markdown(headings, rows, text_columns=6)
+
+
+def planning(frame: pd.DataFrame) -> str:
+    rows = []
+    for name, group in frame.groupby("configuration", sort=False):
+        first = group.iloc[0]
+        dry = group["dry_run_seconds"].dropna()
+        counts = [f"{first[key]:,.0f}" for key in ("students", "seeds", "runs", "jobs")]
+        rows.append([str(name), *counts, spread(group["plan_seconds"], 2), spread(dry, 1)])
+    return markdown(["", "students", "seeds", "runs", "jobs", "plan (s)", "`snakemake -n` (s)"], rows)
+
+
+def growth(frame: pd.DataFrame) -> str:
+    rows = []
+    for what, group in frame.groupby("what", sort=False):
+        base = group[group["value"] == group["value"].min()].set_index("repeat")
+        for value, cell in group.groupby("value"):
+            each = cell.set_index("repeat")["seconds"]
+            ratio = (each / value) / (base["seconds"] / base["value"])
+            rows.append([str(what), f"{value:,}", spread(each), spread(ratio, 2)])
+    return markdown(["what grows", "to", "seconds", "seconds for each one, against the first row's"], rows)
+
+
+def study(frame: pd.DataFrame) -> str:
+    rows = []
+    for row in frame.itertuples():
+        ratio = f"{row.plain_hours / row.kdbench_hours:,.1f}" if row.kdbench_hours else ""
+        counts = [f"{row.runs:,}", f"{row.images_seen:,}"]
+        rows.append([row.method, *counts, f"{row.plain_hours:,.2f}", f"{row.kdbench_hours:,.2f}", ratio])
+    return markdown(["method", "runs", "images seen", "plain loop (h)", "kdbench (h)", "ratio"], rows)
+
+
+def share(frame: pd.DataFrame) -> str:
+    return markdown(frame.columns, ([str(value) for value in row] for row in frame.itertuples(index=False)))
