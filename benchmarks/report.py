@@ -1,6 +1,6 @@
 """The tables and the figure of a folder of measurements, and docs/speed.md with its tables replaced by them.
 
-``python -m benchmarks.report FOLDER`` writes FOLDER/speed.md, speed.png and speed.svg; with ``--publish`` it also copies
+``python -m benchmarks.report FOLDER`` writes FOLDER/speed.md, speed.png and speed.svg; ``--publish`` also copies
 the measurements to benchmarks/results, the figure to docs/ and the tables into docs/speed.md.
 """
 

@@ -19,6 +19,7 @@ def tables(folder: Path) -> dict[str, str]:
         "start": start(read["start"]),
         "threads": threads(read["throughput"]),
         "throughput": throughput(read["throughput"]),
+        "seeds": seeds(read["seeds"]),
         "planning": planning(read["planning"]),
         "growth": growth(read["growth"]),
         "study": study(read["study_cost"]),
@@ -124,6 +125,20 @@ def throughput(frame: pd.DataFrame) -> str:
     return markdown(headings, rows, text_columns=6)
 
 
+def seeds(frame: pd.DataFrame) -> str:
+    """Milliseconds a step of all seeds together."""
+    rows = []
+    for (device, student, count), group in frame.groupby(["device", "student", "seeds"], sort=False):
+        per_step = 1000 * group.pivot(index="repeat", columns="way", values="seconds") / group["steps"].iloc[0]
+        for way in per_step:
+            ratio = per_step[way] / per_step["one after another"]
+            rows.append([f"{count} x {student}", device, str(way), spread(per_step[way]), spread(ratio, 2)])
+        if device == "cpu":
+            rows += [[f"{count} x {student}", "GPU", way, NOT_MEASURED, ""] for way in ("batched", "streams")]
+    headings = ["seeds", "device", "way", "ms a step of all", "against one after another"]
+    return markdown(headings, rows, text_columns=3)
+
+
 def planning(frame: pd.DataFrame) -> str:
     rows = []
     for name, group in frame.groupby("configuration", sort=False):
@@ -148,7 +163,7 @@ def growth(frame: pd.DataFrame) -> str:
 def study(frame: pd.DataFrame) -> str:
     rows = []
     for row in frame.itertuples():
-        ratio = f"{row.plain_hours / row.kdbench_hours:,.1f}" if row.kdbench_hours else ""
+        ratio = f"{row.plain_hours / row.kdbench_hours:,.1f}" if row.plain_hours and row.kdbench_hours else ""
         counts = [f"{row.runs:,}", f"{row.images_seen:,}"]
         rows.append([row.method, *counts, f"{row.plain_hours:,.2f}", f"{row.kdbench_hours:,.2f}", ratio])
     return markdown(["method", "runs", "images seen", "plain loop (h)", "kdbench (h)", "ratio"], rows)
