@@ -22,8 +22,8 @@ from benchmarks.contenders.torchdistill_box import TorchdistillBox
 from kdbench.classroom.evaluate import predict_logits
 
 
-def compare(student: str, teacher_name: str, count: int, parts: int, threads: int) -> pd.DataFrame:
-    """A row a contender and part of one epoch over ``count`` images.
+def compare(student: str, teacher_name: str, count: int, parts: int, threads: int, teacher_pass: bool) -> pd.DataFrame:
+    """A row a contender and part of one epoch over ``count`` images; with ``teacher_pass``, one for it too.
 
     Raises KdbenchError where the contenders' mean losses differ.
     """
@@ -43,11 +43,11 @@ def compare(student: str, teacher_name: str, count: int, parts: int, threads: in
     rows = []
     for part, images in epoch.images.items():
         taught = [{"contender": name, **measured(contender, epoch, part)} for name, contender in contenders.items()]
-        start = time.perf_counter()
-        predict_logits(teacher, data.images[images], torch.device("cpu"))
-        taught.append(
-            {"contender": "teacher pass", "images": len(images), "seconds": time.perf_counter() - start, "loss": None}
-        )
+        if teacher_pass:
+            start = time.perf_counter()
+            predict_logits(teacher, data.images[images], torch.device("cpu"))
+            seconds = time.perf_counter() - start
+            taught.append({"contender": "teacher pass", "images": len(images), "seconds": seconds, "loss": None})
         print(f"part {part}/{parts}: " + ", ".join(f"{row['contender']} {row['seconds']:.2f} s" for row in taught))
         rows += [{"student": student, "teacher": teacher_name, "part": part, **row} for row in taught]
     columns = ["student", "teacher", "contender", "part", "images", "seconds", "loss"]
@@ -63,9 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--parts", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--no-teacher-pass", action="store_true", help="measured with another student already")
     parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
     given = parser.parse_args(arguments)
-    write_table(compare(given.student, given.teacher, given.images, given.parts, given.threads), given.out)
+    teacher_pass = not given.no_teacher_pass
+    table = compare(given.student, given.teacher, given.images, given.parts, given.threads, teacher_pass)
+    write_table(table, given.out)
 
 
 if __name__ == "__main__":

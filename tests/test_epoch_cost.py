@@ -1,5 +1,7 @@
 """An epoch costs the learners' own passes: nothing is computed twice, and no step waits for the host."""
 
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -85,6 +87,20 @@ def test_joint_training_computes_each_forward_pass_and_softened_prediction_once(
     assert counts["_log_softmax"] == 2 * students + 1
     # Softened probabilities: the teacher's, and each student's for its peers.
     assert counts["exp"] == students + 1
+
+
+def test_a_training_job_imports_no_more_than_it_needs(small_results, config):
+    """Each of these costs a job between a tenth of a second and two seconds."""
+    run = Plan(config()).run("scratch-s0", 1)
+    code = (
+        "import sys\n"
+        "from kdbench.cli import main\n"
+        f"sys.argv = ['kdbench', 'train', {run.model_dump_json()!r}, '--results', {str(small_results)!r}]\n"
+        "main()\n"
+        "print({'torchvision', 'seaborn', 'matplotlib', 'pandas', 'sklearn', 'torch._dynamo', 'sympy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_images_too_large_for_the_device_are_streamed_with_the_same_result(small_results, config, monkeypatch):
