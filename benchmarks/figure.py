@@ -19,7 +19,7 @@ COLOURS = ["#9e9e9e", "#c9c9c9", "#0072b2", "#56b4e9"]
 
 
 def epochs(folder: Path) -> pd.DataFrame:
-    """Seconds an epoch of 10,000 images takes: student, teacher, contender, seconds."""
+    """Seconds an epoch takes: student, teacher, contender, seconds; the floor's are of another session."""
     live = pd.concat([pd.read_csv(path) for path in sorted(folder.glob("live-*.csv"))])
     seconds = live.groupby(["student", "teacher", "contender"], as_index=False)["seconds"].sum()
     overhead = pd.read_csv(folder / "overhead.csv")
@@ -30,12 +30,14 @@ def epochs(folder: Path) -> pd.DataFrame:
 
 def draw(folder: Path) -> Figure:
     frame = epochs(folder)
-    students = list(pd.read_csv(folder / "overhead.csv")["student"].dropna().unique())
+    overhead = pd.read_csv(folder / "overhead.csv")
+    students, images = list(overhead["student"].unique()), overhead["images"].iloc[0]
     teachers = sorted(frame["teacher"].unique())
     with house_style():
         figure = Figure(figsize=(PAGE, 2.9), layout="constrained")
         FigureCanvasAgg(figure)
-        for number, (axes, teacher) in enumerate(zip(figure.subplots(1, 2, sharey=True), teachers, strict=True)):
+        panels = figure.subplots(1, len(teachers), sharey=True, squeeze=False)[0]
+        for number, (axes, teacher) in enumerate(zip(panels, teachers, strict=True)):
             sns.barplot(
                 frame[frame["teacher"] == teacher],
                 x="student",
@@ -49,7 +51,9 @@ def draw(folder: Path) -> Figure:
             )
             for bars in axes.containers:
                 axes.bar_label(bars, fmt="%.3g", fontsize=5.5, padding=1)
-            axes.set(yscale="log", title=f"teacher: {teacher}", xlabel="", ylabel="seconds an epoch of 10,000 images")
+            axes.set(
+                yscale="log", title=f"teacher: {teacher}", xlabel="", ylabel=f"seconds an epoch of {images:,} images"
+            )
             axes.set_ylim(top=2 * frame["seconds"].max())
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.axes[0].get_legend().remove()

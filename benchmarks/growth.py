@@ -46,7 +46,7 @@ class Work:
 def joint_run(students: int) -> Run:
     """``peer`` with this many LeNets in place of the paper's students."""
     lenets = [Student(name=f"s{number}", network=Network(name="lenet")) for number in range(1, students + 1)]
-    return Plan(workbench.paper().model_copy(update={"students": lenets})).run("peer", workbench.SEED)
+    return workbench.ready(Plan(workbench.paper().model_copy(update={"students": lenets})).run("peer", workbench.SEED))
 
 
 def seeds_in_turn(workplace: Workplace, runs: list[Run], images: int) -> None:
@@ -77,6 +77,7 @@ def measure(planned: list[Work], repeats: int) -> pd.DataFrame:
             start = time.perf_counter()
             work.do(repeat)
             seconds = round(time.perf_counter() - start, 4)
+            print(f"repeat {repeat}/{repeats}: {work.value} {work.what}: {seconds:.2f} s", flush=True)
             rows.append(
                 {"what": work.what, "value": work.value, "repeat": repeat, "images": work.images, "seconds": seconds}
             )

@@ -15,7 +15,16 @@ import pandas as pd
 import torch
 
 from benchmarks import workbench
-from benchmarks.contenders import Epoch, Makers, check_equal_work, circumstances, measured, rehearse, write_table
+from benchmarks.contenders import (
+    Epoch,
+    Makers,
+    check_equal_work,
+    circumstances,
+    in_turn,
+    measured,
+    rehearse,
+    write_table,
+)
 from benchmarks.contenders.kdbench_epoch import KdbenchEpoch
 from benchmarks.contenders.plain_loop import LiveTeacherLoop
 from benchmarks.contenders.torchdistill_box import TorchdistillBox
@@ -33,7 +42,8 @@ def compare(student: str, teacher_name: str, count: int, parts: int, threads: in
     results = workbench.stored_logits(teacher_name, data)
     teacher = workbench.teacher(teacher_name, data)
     makers: Makers = {
-        "torchdistill": lambda epoch: TorchdistillBox(epoch, teacher.network),
+        # A teacher of its own, since torchdistill leaves hooks on it.
+        "torchdistill": lambda epoch: TorchdistillBox(epoch, workbench.teacher(teacher_name, data).network),
         "plain loop, live teacher": lambda epoch: LiveTeacherLoop(epoch, teacher.network),
         "kdbench": lambda epoch: KdbenchEpoch(epoch, results, threads),
     }
@@ -42,13 +52,17 @@ def compare(student: str, teacher_name: str, count: int, parts: int, threads: in
     contenders = {name: make(epoch) for name, make in makers.items()}
     rows = []
     for part, images in epoch.images.items():
-        taught = [{"contender": name, **measured(contender, epoch, part)} for name, contender in contenders.items()]
+        names = in_turn(makers, part)
+        taught = [{"contender": name, **measured(contenders[name], epoch, part)} for name in names]
         if teacher_pass:
             start = time.perf_counter()
             predict_logits(teacher, data.images[images], torch.device("cpu"))
             seconds = time.perf_counter() - start
             taught.append({"contender": "teacher pass", "images": len(images), "seconds": seconds, "loss": None})
-        print(f"part {part}/{parts}: " + ", ".join(f"{row['contender']} {row['seconds']:.2f} s" for row in taught))
+        print(
+            f"part {part}/{parts}: " + ", ".join(f"{row['contender']} {row['seconds']:.2f} s" for row in taught),
+            flush=True,
+        )
         rows += [{"student": student, "teacher": teacher_name, "part": part, **row} for row in taught]
     columns = ["student", "teacher", "contender", "part", "images", "seconds", "loss"]
     table = pd.DataFrame(rows, columns=columns).astype({"loss": "float64"}).assign(**circumstances())

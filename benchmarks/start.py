@@ -23,7 +23,6 @@ from kdbench.files import write_with
 from kdbench.plan import Run
 
 STEPS = 20  # by then the optimiser's state and the allocator's pools are as large as they get
-WEIGHTS = (0.1, 0.8, 0.1)  # in place of selected ones: those of the paper's best grid point
 TEACHER = "resnet8"  # whose logits are stored matters to no student's cost
 
 
@@ -45,15 +44,6 @@ def results_folder(images: int) -> Path:
         mentor.outputs_path(results).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(mentor.outputs_path(stored), mentor.outputs_path(results))
     return results
-
-
-def ready_run(name: str) -> Run:
-    """The run called ``name``, waiting for no selection of weights."""
-    run = workbench.planned(name)
-    if run.selected_by is None:
-        return run
-    objective = [term.model_copy(update={"weight": w}) for term, w in zip(run.objective, WEIGHTS, strict=True)]
-    return run.model_copy(update={"selected_by": None, "objective": objective})
 
 
 def one_epoch(run: Run) -> Run:
@@ -83,8 +73,8 @@ def timed_job(run: Run, results: Path, steps: int, threads: int) -> dict[str, fl
 def measure(names: list[str], whole: str, images: int, repeats: int, threads: int) -> pd.DataFrame:
     """A row per run and repeat, interleaved; ``whole`` is the run that is also followed to its end."""
     results = results_folder(images)
-    jobs = [(ready_run(name), f"{STEPS} steps", STEPS) for name in names]
-    jobs.append((one_epoch(ready_run(whole)), "the end", 0))
+    jobs = [(workbench.planned(name), f"{STEPS} steps", STEPS) for name in names]
+    jobs.append((one_epoch(workbench.planned(whole)), "the end", 0))
     rows: list[dict[str, Any]] = []
     for repeat in range(1, repeats + 1):
         for run, until, steps in jobs:

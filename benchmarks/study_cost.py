@@ -162,11 +162,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.csv")
     parser.add_argument("--throughput", type=Path, required=True, metavar="FILE.csv", help="of benchmarks.throughput")
-    parser.add_argument("--overhead", type=Path, required=True, metavar="FILE.csv", help="of benchmarks.overhead")
+    parser.add_argument(
+        "--overhead", type=Path, nargs="+", required=True, metavar="FILE.csv", help="of benchmarks.overhead"
+    )
     parser.add_argument("--images", type=int, default=50_000, help="for training (default: CIFAR-10's 50,000)")
     parser.add_argument("--device", help="of throughput.csv's figures, where it holds several")
     given = parser.parse_args(arguments)
-    config, overhead = workbench.paper(), pd.read_csv(given.overhead)
+    config, overhead = workbench.paper(), pd.concat(map(pd.read_csv, given.overhead))
     threads = int(overhead["threads"].iloc[0])  # both files' figures are to be of as many
     throughput = measured_with(pd.read_csv(given.throughput), threads, given.device)
     found = study_cost(config, given.images, unit_costs(config, overhead, throughput))

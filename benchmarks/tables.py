@@ -12,17 +12,18 @@ def tables(folder: Path) -> dict[str, str]:
     """Every table that the CSV files in ``folder`` give, by the name of its place in docs/speed.md."""
     read = {path.stem: pd.read_csv(path) for path in sorted(folder.glob("*.csv"))}
     live = pd.concat([frame for name, frame in read.items() if name.startswith("live-")])
+    study_cost = read.get("study_cost")
     return {
         "machine": machine(read["machine"]),
         "live": against_live_teachers(live),
-        "overhead": against_the_floor(read["overhead"]),
+        "overhead": against_the_floor(read["overhead"], read["joint"]),
         "start": start(read["start"]),
         "threads": threads(read["throughput"]),
         "throughput": throughput(read["throughput"]),
         "seeds": seeds(read["seeds"]),
         "planning": planning(read["planning"]),
         "growth": growth(read["growth"]),
-        "study": study(read["study_cost"]),
+        "study": NOT_MEASURED if study_cost is None else study(study_cost),
         "share": share(read["share"]),
     }
 
@@ -37,6 +38,9 @@ def markdown(headings: Iterable[str], rows: Iterable[Iterable[str]], text_column
 
 def spread(values: pd.Series, digits: int | None = None) -> str:
     """Median (least-largest); ``digits`` after the point, else three significant ones."""
+    values = values.dropna()
+    if values.empty:
+        return NOT_MEASURED
     median = values.median()
     if digits is None:
         digits = 2 if median < 10 else 1 if median < 100 else 0
@@ -51,42 +55,34 @@ def machine(frame: pd.DataFrame) -> str:
 
 def against_live_teachers(frame: pd.DataFrame) -> str:
     """Seconds an epoch; ratios are of parts of the epoch that were run one after the other."""
-    passes = frame[frame["contender"] == "teacher pass"].groupby("teacher")["seconds"].sum()
+    teacher_passes = frame[frame["contender"] == "teacher pass"].groupby(["teacher", "student"])["seconds"].sum()
     rows = []
-    for (teacher, student), group in frame.groupby(["teacher", "student"], sort=False):
+    for (teacher, student), group in frame.groupby(["teacher", "student"]):
         seconds = group.pivot(index="part", columns="contender", values="seconds")
-        box, loop, ours = seconds["torchdistill"], seconds["plain loop, live teacher"], seconds["kdbench"]
-        epoch, teacher_pass = seconds.sum(), passes[teacher]
-        # After so many epochs the pass and ours together take as long as torchdistill's epochs.
-        even = teacher_pass / (epoch["torchdistill"] - epoch["kdbench"])
+        box, loop, ours = (seconds[name] for name in ("torchdistill", "plain loop, live teacher", "kdbench"))
+        teacher_pass = teacher_passes[teacher].median()
+        saved = min(box.sum(), loop.sum()) - ours.sum()  # an epoch, against the faster of the two
+        times = [f"{contender.sum():,.1f}" for contender in (box, loop, ours)]
+        even = f"{teacher_pass / saved:.2f}" if saved > 0 else "never"
         rows.append(
-            [
-                student,
-                teacher,
-                *(f"{epoch[name]:,.1f}" for name in ("torchdistill", "plain loop, live teacher", "kdbench")),
-                f"{spread(box / ours, 1)}",
-                f"{spread(loop / ours, 1)}",
-                f"{teacher_pass:,.1f}",
-                f"{even:.2f}",
-            ]
+            [teacher, student, *times, spread(box / ours, 1), spread(loop / ours, 1), f"{teacher_pass:,.1f}", even]
         )
-    headings = ["student", "teacher", "torchdistill (s)", "plain loop (s)", "kdbench (s)"]
+    headings = ["teacher", "student", "torchdistill (s)", "plain loop (s)", "kdbench (s)"]
     headings += ["torchdistill / kdbench", "plain loop / kdbench", "teacher pass, once (s)", "break-even (epochs)"]
     return markdown(headings, rows, text_columns=2)
 
 
-def against_the_floor(frame: pd.DataFrame) -> str:
-    """Seconds an epoch, and how many times the floor's."""
-    alone = frame[frame["contender"] != "kdbench, joint"]
-    rows, floors = [], 0
-    for student, group in alone.groupby("student", sort=False):
+def against_the_floor(alone: pd.DataFrame, together: pd.DataFrame) -> str:
+    """Seconds an epoch, and how many times the floor's: each student alone, then all jointly."""
+    rows = []
+    for student, group in alone.groupby("student"):
         seconds = group.pivot(index="repeat", columns="contender", values="seconds")
-        floor, ours, loop = seconds["floor"], seconds["kdbench"], seconds["plain loop, stored logits"]
-        floors = floors + floor
+        floor, ours, loop = (seconds[name] for name in ("floor", "kdbench", "plain loop, stored logits"))
         ratios = (spread(ours / floor, 2), spread(loop / floor, 2))
-        rows.append([student, spread(floor), spread(ours), ratios[0], spread(loop), ratios[1]])
-    joint = frame[frame["contender"] == "kdbench, joint"].set_index("repeat")["seconds"]
-    rows.append(["all three jointly (TSP)", spread(floors), spread(joint), spread(joint / floors, 2), "", ""])
+        rows.append([str(student), spread(floor), spread(ours), ratios[0], spread(loop), ratios[1]])
+    seconds = together.groupby(["contender", "repeat"])["seconds"].sum().unstack("contender")
+    floors, joint = seconds["floor"], seconds["kdbench, joint"]
+    rows.append(["all jointly (TSP)", spread(floors), spread(joint), spread(joint / floors, 2), "", ""])
     headings = ["student", "floor (s)", "kdbench (s)", "kdbench / floor"]
     return markdown([*headings, "plain loop, stored logits (s)", "plain loop / floor"], rows)
 
@@ -103,11 +99,12 @@ def threads(frame: pd.DataFrame) -> str:
     side = frame[frame["mode"] == "side by side"]
     rows = []
     for network, group in side.groupby("network", sort=False):
-        rates = group.pivot(index="repeat", columns="processes", values="images_per_second")
-        one, many = rates[1], rates[max(rates.columns)]
-        rows.append([network, spread(one, 0), spread(many, 0), spread(many / one, 2)])
-    cores = int(side["processes"].max()) if len(side) else 1
-    return markdown(["student", "1 job of all cores (images/s)", f"{cores} jobs of one thread", "gain"], rows)
+        rates = group.pivot(index="repeat", columns=["processes", "threads"], values="images_per_second")
+        alone = rates[min(rates.columns)]
+        for processes, number in sorted(rates.columns):
+            rate = rates[processes, number]
+            rows.append([str(network), f"{processes}", f"{number}", spread(rate, 0), spread(rate / alone, 2)])
+    return markdown(["student", "jobs at once", "threads each", "images/s of all", "against the first"], rows)
 
 
 def throughput(frame: pd.DataFrame) -> str:

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "benchmarks" / "work"  # packed images and stored logits, never committed
 ARCHIVE = "cifar10-jpeg.tar.xz"
 SEED = 1
+WEIGHTS = (0.1, 0.8, 0.1)  # of labels, teacher and peers, as the paper chose them
 
 
 def paper() -> Config:
@@ -33,8 +34,16 @@ def students() -> list[str]:
 
 
 def planned(name: str) -> Run:
-    """A run of the paper's plan: ``vanilla-lenet``, ``peer``, ... on the CPU or GPU as its device key says."""
-    return Plan(paper()).run(name, SEED)
+    """A run of the paper's plan, ready to train: ``vanilla-lenet``, ``peer``, ..."""
+    return ready(Plan(paper()).run(name, SEED))
+
+
+def ready(run: Run) -> Run:
+    """``run`` with the paper's weights where it waits for selected ones."""
+    if run.selected_by is None:
+        return run
+    objective = [term.model_copy(update={"weight": w}) for term, w in zip(run.objective, WEIGHTS, strict=True)]
+    return run.model_copy(update={"selected_by": None, "objective": objective})
 
 
 def real_images() -> bool:
@@ -106,6 +115,6 @@ def classroom(run: Run, data: PackedImages, results: Path, training: Tensor, thr
         learner.name: build_pupil(learner, data, seed=run.seed, precision=run.training.precision).to(device)
         for learner in run.learners
     }
-    weights = [0.0 if term.weight is None else term.weight for term in run.objective]
+    weights = [term.weight for term in run.objective if term.weight is not None]
     split = {"training": training, "validation": torch.empty(0, dtype=torch.int64)}
     return open_classroom(run, pupils, Losses(run, weights), mentors, data, split, device)

@@ -41,19 +41,31 @@ def test_ratios_are_taken_turn_by_turn():
         for part, second in enumerate(both, start=1)
     )
     row = against_live_teachers(frame).splitlines()[-1]
-    assert row == "| lenet | resnet18 | 50.0 | 32.0 | 3.0 | 15.0 (10.0-20.0) | 10.0 (8.0-12.0) | 15.0 | 0.32 |"
+    assert row == "| resnet18 | lenet | 50.0 | 32.0 | 3.0 | 15.0 (10.0-20.0) | 10.0 (8.0-12.0) | 15.0 | 0.52 |"
 
 
 def test_a_joint_epoch_stands_beside_the_sum_of_its_students_floors():
     contenders = {"floor": 1.0, "kdbench": 1.1, "plain loop, stored logits": 2.0}
-    rows = [
+    students = ("lenet", "alexnet")
+    alone = pd.DataFrame(
         {"student": student, "contender": name, "repeat": 1, "seconds": seconds}
-        for student in ("lenet", "alexnet")
+        for student in students
         for name, seconds in contenders.items()
-    ]
+    )
+    floors = [{"student": student, "contender": "floor", "repeat": 1, "seconds": 1.0} for student in students]
     joint = {"student": "lenet+alexnet", "contender": "kdbench, joint", "repeat": 1, "seconds": 3.0}
-    last = against_the_floor(pd.DataFrame([*rows, joint])).splitlines()[-1]
-    assert last == "| all three jointly (TSP) | 2.00 | 3.00 | 1.50 |  |  |"
+    rows = against_the_floor(alone, pd.DataFrame([*floors, joint])).splitlines()
+    assert rows[2] == "| alexnet | 1.00 | 1.10 | 1.10 | 2.00 | 2.00 |"
+    assert rows[-1] == "| all jointly (TSP) | 2.00 | 3.00 | 1.50 |  |  |"
+
+
+def test_storing_that_saves_nothing_never_pays():
+    seconds = {"torchdistill": 1.0, "plain loop, live teacher": 1.0, "kdbench": 2.0, "teacher pass": 1.0}
+    frame = pd.DataFrame(
+        {"student": "lenet", "teacher": "resnet18", "contender": name, "part": 1, "seconds": second}
+        for name, second in seconds.items()
+    )
+    assert against_live_teachers(frame).endswith("| never |")
 
 
 @pytest.mark.parametrize(("device", "said"), [("cpu", True), ("NVIDIA A100", False)])

@@ -26,8 +26,8 @@ from kdbench.plan import Run
 TOLERANCE = 1e-3
 # How far the mean losses of two contenders' epochs may lie apart, in the loss's own unit, for students that multiply
 # differences in the last bit. Unfused Adam, F.kl_div and pixels divided by 255 in place of kdbench's equivalents change
-# the mean loss by 0.0001 for LeNet, 0.004 for AlexNet and 0.003 for MobileNet over 10,000 images, by 0.03 for MobileNet
-# over 2,560, and single steps by up to 0.5. What TOLERANCE would find with such students, the rehearsal finds.
+# the mean loss over 10,000 images by 0.0001 for LeNet, by up to 0.03 for AlexNet and MobileNet, and single steps by up
+# to 0.5. What TOLERANCE would find with such students, the rehearsal finds.
 DRIFT = {"alexnet": 0.1, "mobilenet": 0.1}
 
 
@@ -84,6 +84,13 @@ class Epoch:
 
 
 Makers = Mapping[str, Callable[[Epoch], Contender]]
+
+
+def in_turn(makers: Makers, turn: int) -> list[str]:
+    """The contenders' names, another one first at every turn, since the first may find the machine cooler or colder."""
+    names = list(makers)
+    first = (turn - 1) % len(names)
+    return names[first:] + names[:first]
 
 
 def rehearse(makers: Makers, run: Run, data: PackedImages) -> None:

@@ -17,4 +17,6 @@ class KdbenchEpoch:
     def train_part(self, part: int) -> float | None:
         self.room.training = self.epoch.images[part]
         train_epoch(self.room, part)
-        return float(self.room.history[-1]["train_loss"]) if len(self.room.pupils) == 1 else None
+        losses = [float(row["train_loss"]) for row in self.room.history[-len(self.room.pupils) :]]
+        assert all(losses), "a learner without a loss learns nothing"
+        return losses[0] if len(losses) == 1 else None

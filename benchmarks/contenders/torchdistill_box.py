@@ -1,8 +1,9 @@
 """torchdistill 1.1.5, by its own API: ``pip install torchdistill==1.1.5``.
 
-Configured as its samples for knowledge distillation on CIFAR-10 are (configs/sample/cifar10/kd), but for our batches,
-optimiser, temperature and alpha; looped as its example does (examples/torchvision/image_classification.py), without
-the logging. torchdistill leaves the teacher in training mode and its example does not put it into evaluation mode
+The criterion is that of its samples for knowledge distillation on CIFAR-10 (configs/sample/cifar10/kd); batches,
+optimiser, temperature and alpha are the paper's, and images are loaded in the main process, which is faster than two
+workers where the cores are two. Looped as its example does (examples/torchvision/image_classification.py), without the
+logging. torchdistill leaves the teacher in training mode and its example does not put it into evaluation mode
 either, so its batch normalisation would follow the student's batches: we call ``teacher.eval()``.
 """
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from kdbench.classroom.learners import Pupil
 
-PIXELS = 500 * 32 * 32  # that a network sees at once: enough to keep it busy, little enough to need no more memory
+CHUNK = {"cpu": 64, "cuda": 256}  # images at once: little enough for a processor's caches, enough to keep a GPU busy
 
 
 @torch.no_grad()
@@ -18,7 +18,7 @@ def predict_logits(pupil: Pupil, images: Tensor, device: torch.device, index: Te
     With ``index`` int64 [M]: on those images only, [M, classes].
     """
     pupil.eval()
-    size = max(1, PIXELS // (images.shape[2] * images.shape[3] * pupil.view.upscale**2))
+    size = CHUNK[device.type]
     chunks = images.split(size) if index is None else (images[part.to(images.device)] for part in index.split(size))
     return torch.cat([pupil(chunk.to(device)) for chunk in chunks]).cpu()
 
