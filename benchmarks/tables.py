@@ -108,19 +108,23 @@ def threads(frame: pd.DataFrame) -> str:
 
 
 def throughput(frame: pd.DataFrame) -> str:
-    """Images a second by network, precision and threads; what no GPU was at hand for is said, not estimated."""
-    ordinary = frame[frame["mode"] != "side by side"]
+    """Images a second, a column a precision and number of threads; without a GPU, that none was measured."""
+    steps = frame[frame["mode"] != "side by side"]
+    columns = [(precision, int(number)) for precision, number in steps.groupby(["precision", "threads"]).groups]
+    columns.sort(key=lambda column: (column[0] != "fp32", column))
     rows = []
-    keys = ["device", "network", "side", "what", "mode", "precision", "threads"]
-    for (device, network, side, what, mode, precision, number), group in ordinary.groupby(keys, sort=False):
-        rate = group["images_per_second"].dropna()
-        shown = spread(rate) if len(rate) else str(group["note"].iloc[0])
-        rows.append([network, f"{side}", str(what), str(device), str(mode), str(precision), f"{number}", shown])
-    if (ordinary["device"] == "cpu").all():
-        for network, side in dict.fromkeys(zip(ordinary["network"], ordinary["side"], strict=True)):
-            rows.append([network, f"{side}", "train, infer", "GPU", "", "", "", NOT_MEASURED])
-    headings = ["network", "pixels", "what", "device", "mode", "precision", "threads", "images/s"]
-    return markdown(headings, rows, text_columns=6)
+    for keys, group in steps.groupby(["network", "side", "what", "device", "mode"], sort=False):
+        cells = []
+        for precision, number in columns:
+            cell = group[(group["precision"] == precision) & (group["threads"] == number)]
+            failed = cell["note"].dropna()
+            cells.append(str(failed.iloc[0]) if len(failed) else spread(cell["images_per_second"]))
+        rows.append([*map(str, keys), *cells])
+    if (steps["device"] == "cpu").all():
+        rows.append(["all", "", "train, infer", "GPU", "", *(NOT_MEASURED for _ in columns)])
+    headings = ["network", "pixels", "what", "device", "mode"]
+    headings += [f"{precision}, {number} thread{'s' * (number > 1)}" for precision, number in columns]
+    return markdown(headings, rows, text_columns=5)
 
 
 def seeds(frame: pd.DataFrame) -> str:
