@@ -142,12 +142,27 @@ def test_overhead_writes_a_row_a_contender_student_and_round(tmp_path):
     overhead.main(["--images", "64", "--repeats", "2", "--students", "lenet", "--threads", "1", "--out", str(path)])
     table = pd.read_csv(path)
     assert list(table.columns) == ["student", "contender", "repeat", *COMMON]
-    one_round = ["floor", "kdbench", "plain loop, stored logits", "kdbench, joint"]
-    assert list(table["contender"]) == 2 * one_round
-    assert list(table["repeat"]) == [1] * 4 + [2] * 4
+    names = ["floor", "kdbench", "plain loop, stored logits"]
+    assert list(table["contender"]) == [*names, *names[1:], names[0]]  # another one first in every round
+    assert list(table["repeat"]) == [1] * 3 + [2] * 3
     assert set(table["images"]) == {64} and (table["seconds"] > 0).all()
-    assert list(table["loss"].notna()) == 2 * [False, True, True, False]
+    assert list(table["loss"].notna()) == list(table["contender"] != "floor")
     assert set(table["threads"]) == {1} and set(table["data"]) == {"noise"}
+
+
+def test_the_joint_run_stands_beside_the_floors_alone(tmp_path):
+    path = tmp_path / "joint.csv"
+    overhead.main(["--joint", "--images", "64", "--repeats", "1", "--threads", "1", "--out", str(path)])
+    table = pd.read_csv(path)
+    assert list(table["contender"]) == ["floor", "floor", "floor", "kdbench, joint"]
+    assert (table["seconds"] > 0).all()
+
+
+def test_a_joint_run_without_weights_is_refused(monkeypatch):
+    monkeypatch.setattr(workbench, "WEIGHTS", (0.0, 0.0, 0.0))
+    epoch = Epoch(workbench.planned("peer"), workbench.packed_images(64))
+    with pytest.raises(AssertionError, match="learns nothing"):
+        kdbench(epoch).train_part(1)
 
 
 def test_live_writes_a_row_a_contender_and_part_and_the_teachers_pass(tmp_path):
@@ -159,8 +174,8 @@ def test_live_writes_a_row_a_contender_and_part_and_the_teachers_pass(tmp_path):
     live.main([*options, "--out", str(path)])
     table = pd.read_csv(path)
     assert list(table.columns) == ["student", "teacher", "contender", "part", *COMMON]
-    turns = ["torchdistill", "plain loop, live teacher", "kdbench", "teacher pass"]
-    assert list(table["contender"]) == 2 * turns
+    names = ["torchdistill", "plain loop, live teacher", "kdbench"]
+    assert list(table["contender"]) == [*names, "teacher pass", *names[1:], names[0], "teacher pass"]
     assert list(table["part"]) == [1] * 4 + [2] * 4
     assert set(table["images"]) == {125} and (table["seconds"] > 0).all()
-    assert list(table["loss"].notna()) == 2 * [True, True, True, False]
+    assert list(table["loss"].notna()) == list(table["contender"] != "teacher pass")

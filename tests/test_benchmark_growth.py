@@ -38,7 +38,7 @@ def sums_add(monkeypatch):
 
 
 def job(images):
-    run = start.one_epoch(start.ready_run("scratch-lenet"))
+    run = start.one_epoch(workbench.planned("scratch-lenet"))
     return ["train", run.model_dump_json(), "--results", str(start.results_folder(images))]
 
 
@@ -96,12 +96,12 @@ def test_a_joint_step_is_counted_once_not_once_a_learner():
 
 
 def test_the_joint_run_waits_for_no_selection():
-    run = start.ready_run("peer")
+    run = workbench.planned("peer")
     assert run.selected_by is None
     assert [term.weight for term in run.objective] == [0.1, 0.8, 0.1]
     assert len(run.learners) == 3
     vanilla = workbench.planned("vanilla-lenet")
-    assert start.ready_run("vanilla-lenet") == vanilla
+    assert workbench.planned("vanilla-lenet") == vanilla
 
 
 # planning
