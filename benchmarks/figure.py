@@ -54,7 +54,7 @@ def draw(folder: Path) -> Figure:
             axes.set(
                 yscale="log", title=f"teacher: {teacher}", xlabel="", ylabel=f"seconds an epoch of {images:,} images"
             )
-            axes.set_ylim(top=2 * frame["seconds"].max())
+            axes.set_ylim(frame["seconds"].min() / 3, 2 * frame["seconds"].max())
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.axes[0].get_legend().remove()
         figure.legend(handles, [CONTENDERS[label] for label in labels], loc="outside lower center", ncols=2)
