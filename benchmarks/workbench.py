@@ -19,7 +19,7 @@ from kdbench.data.store import PackedImages, load_packed, write_tensors
 from kdbench.plan import Learner, Plan, Run
 
 ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / "benchmarks" / "work"  # packed images and stored logits, never committed
+FOLDER = ROOT / "benchmarks" / "cache"  # packed images and stored logits, never committed
 ARCHIVE = "cifar10-jpeg.tar.xz"
 SEED = 1
 WEIGHTS = (0.1, 0.8, 0.1)  # of labels, teacher and peers, as the paper chose them
