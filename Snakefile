@@ -28,6 +28,10 @@ localrules:
     plan,
 
 
+onstart:
+    hold_results()
+
+
 rule all:
     default_target: True
     input:

@@ -34,9 +34,12 @@ def read_json(text: str, source: str) -> Any:
         raise KdbenchError(f"{source}: not valid JSON ({error}): correct it") from None
 
 
-def read_run(arguments: argparse.Namespace) -> Run:
+def read_runs(arguments: argparse.Namespace) -> list[Run]:
+    return [read_run(given, arguments) for given in arguments.run]
+
+
+def read_run(given: str, arguments: argparse.Namespace) -> Run:
     """The run's settings: a JSON text, a metrics.json to repeat, or a run of the plan by name and seed."""
-    given: str = arguments.run
     if is_json(given):
         return check_section(Run, read_json(given, "run"), source="run")
     if given.endswith(".json"):
@@ -64,13 +67,14 @@ def split(arguments: argparse.Namespace) -> None:
 def train(arguments: argparse.Namespace) -> None:
     from kdbench.classroom.train import train
 
-    train(read_run(arguments), arguments.results, arguments.threads)
+    train(read_runs(arguments), arguments.results, arguments.threads, arguments.slots_per_gpu)
 
 
 def outputs(arguments: argparse.Namespace) -> None:
     from kdbench.classroom.outputs import write_outputs
 
-    write_outputs(read_run(arguments), arguments.results, arguments.threads)
+    for run in read_runs(arguments):
+        write_outputs(run, arguments.results, arguments.threads, arguments.slots_per_gpu)
 
 
 def select(arguments: argparse.Namespace) -> None:
@@ -121,8 +125,13 @@ def report(arguments: argparse.Namespace) -> None:
 
 def plan(arguments: argparse.Namespace) -> None:
     from kdbench.report.plan_table import print_plan
+    from kdbench.report.simulation import simulate
 
-    print_plan(Plan(read_config(arguments)))
+    study = Plan(read_config(arguments))
+    if arguments.simulate:
+        print(simulate(study, arguments.results, arguments.overhead))
+    else:
+        print_plan(study)
 
 
 def networks(arguments: argparse.Namespace) -> None:
@@ -162,10 +171,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     results = argparse.ArgumentParser(add_help=False)
     results.add_argument("--results", type=Path, metavar="FOLDER", help="results folder (default: the config's)")
-    threads = argparse.ArgumentParser(add_help=False)
-    threads.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    share = argparse.ArgumentParser(add_help=False)
+    share.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    share.add_argument("--slots-per-gpu", type=int, default=1, help="processes that share one GPU (default: 1)")
     run = argparse.ArgumentParser(add_help=False)
-    run.add_argument("run", help="a run's name in the plan, a metrics.json to repeat, or its settings as JSON")
+    about = "a run's name in the plan, a metrics.json to repeat, or its settings as JSON; several: one after another"
+    run.add_argument("run", nargs="+", help=about)
     run.add_argument("--seed", type=int, default=1, help="seed of a run given by name (default: 1)")
 
     def verb(action, help_text: str, *parents: argparse.ArgumentParser, name: str | None = None):
@@ -179,8 +190,8 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb(split, "Split the training images into training and validation, stratified.")
     sub.add_argument("--fraction", type=float, default=0.2, help="fraction held out (default: 0.2)")
     sub.add_argument("--split-seed", type=int, default=0)
-    verb(train, "Train one run and evaluate its learners on the test images.", run, threads)
-    verb(outputs, "Store the outputs of a finished run's learners on the training images.", run, threads)
+    verb(train, "Train runs and evaluate their learners on the test images.", run, share)
+    verb(outputs, "Store the outputs of finished runs' learners on the training images.", run, share)
     sub = verb(select, "Choose the loss weights by both criteria, from validation accuracies.")
     sub.add_argument("output", type=Path, help="the JSON file to write")
     sub.add_argument("--grid", required=True, metavar="JSON")
@@ -193,7 +204,13 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--only", type=int, nargs="+", choices=range(1, 6), help="which (default: all five)")
     verb(claims, "Judge each of the paper's claims.")
     verb(report, "Write the page.")
-    verb(plan, "Print the runs of the study; trains nothing.")
+    sub = verb(plan, "Print the runs of the study; trains nothing.")
+    sub.add_argument(
+        "--simulate",
+        action="store_true",
+        help="the study's wall time on 1 to 256 GPUs, from the measured seconds of its runs; into R/simulation.*",
+    )
+    sub.add_argument("--overhead", type=float, default=0.0, help="seconds a run costs beyond its epochs (default: 0)")
     sub = verb(networks, "List the networks with their parameters and FLOPs.")
     sub.add_argument("--image-size", type=int, default=32)
     sub.add_argument("--channels", type=int, default=3)

@@ -242,6 +242,12 @@ class Config(Section):
     study: Study
     seeds: Seeds = Field(description="every run is done once a seed")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
+    slots_per_gpu: Positive = Field(
+        1, description="runs that share one GPU at a time; small students leave room for it"
+    )
+    seeds_per_job: Positive = Field(
+        1, description="seeds of a run that one job carries out, to save starting more jobs"
+    )
     data: Data
     teacher: Teacher
     students: list[Student] = Field(min_length=1)

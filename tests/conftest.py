@@ -13,6 +13,7 @@ from kdbench.config import check_config, merge, read_yaml
 from kdbench.data.store import write_tensors
 
 ROOT = Path(__file__).parent.parent
+DIGITS = ("--configfile", "presets/digits.yaml")
 
 
 @pytest.fixture
@@ -43,21 +44,21 @@ def small_results(tmp_path):
     return results
 
 
+def copy_project(folder: Path) -> Path:
+    """Copy the project's own files into ``folder``, as a fresh clone would hold them."""
+    for part in ("Snakefile", "config.yaml", "presets", "profiles", "workflow"):
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / part)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory):
-    """Make a copy of the project's own files, as a fresh clone would hold them."""
-
-    def make(name: str = "clone") -> Path:
-        folder = tmp_path_factory.mktemp(name)
-        for part in ("Snakefile", "config.yaml", "presets", "profiles", "workflow"):
-            source = ROOT / part
-            if source.is_dir():
-                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, folder / part)
-        return folder
-
-    return make
+    """Make a copy of the project's own files."""
+    return lambda name="clone": copy_project(tmp_path_factory.mktemp(name))
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +66,8 @@ def snakemake():
     """Run snakemake in a folder; returns the finished process, with its output as text."""
 
     def run(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT)}
+        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": path}
         command = [sys.executable, "-m", "snakemake", *arguments]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
         if check and done.returncode:
@@ -73,3 +75,20 @@ def snakemake():
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def demo(clone, snakemake):
+    """The whole demonstration, as `make demo` runs it."""
+    folder = clone("demo")
+    snakemake(folder, *DIGITS)
+    return folder
+
+
+@pytest.fixture
+def half_done(demo, clone):
+    """A copy of the finished demo to interrupt, change or break."""
+    folder = clone("half")
+    shutil.copytree(demo / "results", folder / "results")
+    shutil.copytree(demo / ".snakemake", folder / ".snakemake")
+    return folder

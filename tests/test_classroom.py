@@ -45,14 +45,14 @@ def small(values):
 def taught(small_results, small):
     """A results folder with a finished teacher."""
     plan = Plan(check_config(small))
-    train(plan.run("teacher", 1), small_results, 1)
+    train([plan.run("teacher", 1)], small_results, 1)
     write_outputs(plan.run("teacher", 1), small_results, 1)
     return small_results
 
 
 def run(values, name, results, seed=1):
     settings = Plan(check_config(values)).run(name, seed)
-    train(settings, results, 1)
+    train([settings], results, 1)
     return settings.folder(results)
 
 

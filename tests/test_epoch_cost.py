@@ -106,12 +106,12 @@ def test_a_training_job_imports_no_more_than_it_needs(small_results, config):
 
 def test_images_too_large_for_the_device_are_streamed_with_the_same_result(small_results, config, monkeypatch):
     run = Plan(config(augmentation={"flip": True, "shift": 1})).run("scratch-s0", 1)
-    train(run, small_results, 1)
+    train([run], small_results, 1)
     weights = run.folder(small_results) / "weights-s0.safetensors"
     resident = weights.read_bytes()
     weights.unlink()
     monkeypatch.setattr(training_images, "RESIDENT_SHARE", 0)
-    train(run, small_results, 1)
+    train([run], small_results, 1)
     assert weights.read_bytes() == resident
 
 

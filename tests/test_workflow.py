@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-DIGITS = ("--configfile", "presets/digits.yaml")
+from tests.conftest import DIGITS
+
 STUDENTS = ("alexnet", "lenet", "mobilenet")
 TRAINING_RULES = ("teacher", "scratch", "vanilla", "tune", "peer", "alternate", "alternate-to")
 MENTOR_RULES = ("teacher-outputs", "alternate-outputs")
@@ -22,14 +23,6 @@ def planned(done):
     table = re.search(r"^job +count\n-.*\n((?:.+\n)+)", done.stdout + done.stderr, re.M)
     rows = (line.split() for line in table[1].splitlines()) if table else []
     return {rule: int(count) for rule, count in rows}
-
-
-@pytest.fixture(scope="session")
-def demo(clone, snakemake):
-    """The whole demonstration, as `make demo` runs it."""
-    folder = clone("demo")
-    snakemake(folder, *DIGITS)
-    return folder
 
 
 GRID = ("0.1-0.6-0.3", "0.1-0.7-0.2", "0.1-0.8-0.1", "0.1-0.85-0.05")
@@ -119,15 +112,6 @@ def figures_of_runs(folder):
     return found
 
 
-@pytest.fixture
-def half_done(demo, clone):
-    """A copy of the finished demo to interrupt, change or break."""
-    folder = clone("half")
-    shutil.copytree(demo / "results", folder / "results")
-    shutil.copytree(demo / ".snakemake", folder / ".snakemake")
-    return folder
-
-
 def trained(jobs):
     return {rule: count for rule, count in jobs.items() if rule in TRAINING_RULES + MENTOR_RULES}
 
@@ -147,6 +131,20 @@ def test_an_interrupted_study_runs_only_what_is_missing_to_the_same_bits(demo, h
     assert trained(planned(snakemake(half_done, "-n", *DIGITS))) == {"vanilla": 1, "alternate-to": 1}
     snakemake(half_done, *DIGITS)
     assert figures_of_runs(half_done / "results/digits") == figures_of_runs(demo / "results/digits")
+
+
+def test_several_seeds_in_one_job_give_the_bits_of_one_each(demo, clone, snakemake):
+    folder = clone("packed")
+    targets = [f"results/digits/runs/scratch-lenet/seed{seed}/metrics.json" for seed in (1, 2)]
+    packed = ("--config", "seeds=[1, 2]", "seeds_per_job=2")
+    jobs = planned(snakemake(folder, "-n", *targets, *DIGITS, *packed))
+    assert jobs == {"prepare_data": 1, "scratch-seed1+2": 1, "total": 2}
+    snakemake(folder, *targets, *DIGITS, *packed)
+    found = figures_of_runs(folder / "results/digits")
+    assert list(found) == ["runs/scratch-lenet/seed1", "runs/scratch-lenet/seed2"]
+    first = "runs/scratch-lenet/seed1"
+    assert found[first] == figures_of_runs(demo / "results/digits")[first]
+    assert not list(folder.glob("results/digits/runs/*/*/checkpoint.pt"))
 
 
 @pytest.fixture

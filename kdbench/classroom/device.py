@@ -5,16 +5,21 @@ import os
 
 import torch
 
+from kdbench.classroom.lease import lease_gpu, visible_gpus
 from kdbench.errors import KdbenchError
 
 
-def set_up_device(name: str, threads: int) -> torch.device:
+def set_up_device(name: str, threads: int, slots_per_gpu: int = 1) -> torch.device:
     """The device called ``name`` (auto: a GPU where there is one), with results made repeatable on it.
+
+    Of several GPUs it is one that fewer than ``slots_per_gpu`` processes hold, this process's own until it ends.
 
     Raises KdbenchError where a GPU is asked for and there is none.
     """
     torch.set_num_threads(threads)
     keep_freed_memory()
+    if name != "cpu":
+        lease_gpu(visible_gpus(torch.cuda.device_count()), slots_per_gpu)
     if name == "cuda" and not torch.cuda.is_available():
         raise KdbenchError("device: cuda was asked for, but torch sees no GPU: set device to auto or cpu")
     device = torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -9,9 +9,9 @@ from kdbench.data.store import load_packed
 from kdbench.plan import Run
 
 
-def write_outputs(run: Run, results: Path, threads: int) -> None:
+def write_outputs(run: Run, results: Path, threads: int, slots_per_gpu: int = 1) -> None:
     """Write ``outputs-<learner>.safetensors`` beside each learner's weights: logits float32 [N, classes]."""
-    device = set_up_device(run.device, threads)
+    device = set_up_device(run.device, threads, slots_per_gpu)
     data = load_packed(results / "data" / "train.safetensors")
     for learner in run.learners:
         pupil = load_finished_pupil(run, learner, results, data).to(device)

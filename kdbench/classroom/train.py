@@ -1,4 +1,4 @@
-"""Carry out one run: train its learners, evaluate them once on the test images, write what it found."""
+"""Carry out runs: train their learners, evaluate them once on the test images, write what was found."""
 
 import hashlib
 import json
@@ -20,6 +20,7 @@ from kdbench.classroom.learners import Pupil, build_pupil
 from kdbench.classroom.losses import Losses
 from kdbench.classroom.mentors import Mentors
 from kdbench.classroom.optimise import make_optimizer, make_schedule
+from kdbench.classroom.progress import Progress
 from kdbench.classroom.records import write_history, write_predictions
 from kdbench.classroom.reported_epoch import ReportedEpochs
 from kdbench.data.store import PackedImages, content_digest, load_packed, read_tensors, write_tensors
@@ -28,15 +29,26 @@ from kdbench.files import write_json
 from kdbench.networks.build import count_flops, count_parameters
 from kdbench.plan import Learner, Run
 
-PROGRESS = "progress.json"
+
+def train(runs: list[Run], results: Path, threads: int, slots_per_gpu: int = 1) -> None:
+    """Train ``runs`` one after another. What stops them loses none that was done: their checkpoints go last."""
+    epochs = [run.training.epochs for run in runs]
+    progress = Progress(runs[0].folder(results), sum(epochs))
+    try:
+        for number, run in enumerate(runs):
+            progress.before = sum(epochs[:number])
+            train_run(run, results, set_up_device(run.device, threads, slots_per_gpu), progress)
+    finally:
+        progress.close()
+    for run in runs:
+        remove_checkpoint(run.folder(results))
 
 
-def train(run: Run, results: Path, threads: int) -> None:
-    """Train ``run`` and write its folder of ``results``; continues from a checkpoint of the same run.
+def train_run(run: Run, results: Path, device: torch.device, progress: Progress) -> None:
+    """Train ``run`` and write its folder of ``results``; continues from a checkpoint of the same run and leaves one.
 
     Raises KdbenchError where inputs do not fit each other or a loss becomes not a number.
     """
-    device = set_up_device(run.device, threads)
     folder = run.folder(results)
     data = load_packed(results / "data" / "train.safetensors")
     mentors = Mentors(run.mentors, results, data, device)
@@ -56,10 +68,7 @@ def train(run: Run, results: Path, threads: int) -> None:
     }
     room = open_classroom(run, pupils, Losses(run, weights), mentors, data, split, device)
     reported = ReportedEpochs(room)
-    try:
-        epoch_seconds = learn(room, reported, folder, identity)
-    finally:
-        (folder / PROGRESS).unlink(missing_ok=True)
+    epoch_seconds = learn(room, reported, folder, identity, progress)
     figures = examine(room, reported, folder, results)
     write_history(room.history, folder / "history.csv")
     write_json(
@@ -76,7 +85,7 @@ def train(run: Run, results: Path, threads: int) -> None:
             "seconds": round(sum(epoch_seconds), 3),
             "epoch_seconds": [round(seconds, 3) for seconds in epoch_seconds],
             "device": device_name(device),
-            "threads": threads,
+            "threads": torch.get_num_threads(),
             "versions": {"kdbench": kdbench.__version__, "torch": str(torch.__version__), "numpy": np.__version__},
             "digests": {**identity, "inputs": {"train": data.digest, **mentors.digests}},
             "settings": run.model_dump(),
@@ -84,7 +93,6 @@ def train(run: Run, results: Path, threads: int) -> None:
     )
     for name, figure in figures.items():
         print(f"{name}: {figure['test_accuracy']:.2f} % of the test images", flush=True)
-    remove_checkpoint(folder)
 
 
 def digest_of(text: str) -> str:
@@ -138,7 +146,9 @@ def open_classroom(
     )
 
 
-def learn(room: Classroom, reported: ReportedEpochs, folder: Path, identity: dict[str, Any]) -> list[float]:
+def learn(
+    room: Classroom, reported: ReportedEpochs, folder: Path, identity: dict[str, Any], progress: Progress
+) -> list[float]:
     """Run the epochs that are still to do; returns the seconds each took, those before an interruption too."""
     run = room.run
     seconds: list[float] = []
@@ -162,20 +172,10 @@ def learn(room: Classroom, reported: ReportedEpochs, folder: Path, identity: dic
             "seconds": seconds,
             "best": reported.kept,
         }
-        if epoch < run.training.epochs:
-            save_checkpoint(folder, identity, state)
-        tell_progress(room, epoch, seconds[-1], folder)
+        save_checkpoint(folder, identity, state)
+        progress.tell([row for row in room.history if row["epoch"] == epoch], run.training.epochs, seconds[-1])
     reported.restore()
     return seconds
-
-
-def tell_progress(room: Classroom, epoch: int, seconds: float, folder: Path) -> None:
-    """A line for the log, and a small file that the live display reads."""
-    rows, epochs = [row for row in room.history if row["epoch"] == epoch], room.run.training.epochs
-    learned = ", ".join(f"{row['learner']} {row['train_accuracy']:.2f} %" for row in rows)
-    print(f"epoch {epoch}/{epochs}: {learned} ({seconds:.1f} s)", flush=True)
-    accuracy = sum(row["train_accuracy"] for row in rows) / len(rows)
-    write_json(folder / PROGRESS, {"epoch": epoch, "epochs": epochs, "train_accuracy": accuracy})
 
 
 def examine(room: Classroom, reported: ReportedEpochs, folder: Path, results: Path) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from kdbench.config import check_config, merge, retyped
 from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError
 from kdbench.plan import DECLARATIONS, Plan
+from kdbench.running import check_place, hold, settle_times
 
 # The rules' commands run with the Python that runs Snakemake; as a parameter its path would be one more reason to rerun.
 os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()]))
@@ -16,12 +17,18 @@ FILES = " + ".join(["config.yaml", *(os.path.relpath(file) for file in workflow.
 try:
     CONFIG = check_config(merge(config, retyped(workflow.config_settings.config)), source=FILES)
     PLAN = Plan(CONFIG)
+    if workflow.is_main_process:
+        check_place(CONFIG.results)
+        settle_times(CONFIG.results)
 except KdbenchError as error:
     print(f"kdbench: {error}", file=sys.stderr)
     sys.exit(2)
 
 RESULTS = str(CONFIG.results)
-GPU = 0 if CONFIG.device == "cpu" else 1
+
+# A profile's default GPU type is for the rules that use a GPU only.
+NO_GPU = {"gpu": None, "gpu_model": None, "gres": None}
+GPU = {**(NO_GPU if CONFIG.device == "cpu" else {"gpu": 1}), "slots_per_gpu": CONFIG.slots_per_gpu}
 
 
 # Whose test images figures 4 and 5 show.
@@ -31,6 +38,17 @@ EXAMPLE_METHODS = ["teacher", "scratch", "vanilla", "peer"]
 wildcard_constraints:
     **PLAN.wildcard_constraints(),
     learner="teacher|" + PLAN.wildcard_constraints()["student"],
+
+
+def hold_results():
+    """End here where another snakemake writes to the same results folder; `snakemake plan` writes nothing."""
+    if "plan" in sys.argv:
+        return
+    try:
+        hold(RESULTS)
+    except KdbenchError as error:
+        print(f"kdbench: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 # Parameters are functions where their text may hold braces, which Snakemake would take for wildcards.
@@ -82,25 +100,47 @@ def training_of(lesson):
     return CONFIG.teacher.training if lesson.learners == "teacher" else CONFIG.training
 
 
-def run_of(pattern, wildcards):
-    """The settings of the run that these wildcards of a lesson's path pattern stand for."""
-    return PLAN.run(pattern.run.format(**wildcards), int(wildcards.seed))
+def lessons_by_seeds():
+    """Each lesson with the seeds that one job carries out: a wildcard, or groups of seeds_per_job seeds."""
+    size = CONFIG.seeds_per_job
+    for lesson in PLAN.lessons:
+        seeds = [str(seed) for seed in PLAN.seeds(lesson)]
+        groups = [seeds[first : first + size] for first in range(0, len(seeds), size)]
+        yield from ((lesson, group) for group in ([["{seed}"]] if size == 1 else groups))
 
 
-def settings_of(pattern):
-    return lambda wildcards: run_of(pattern, wildcards).model_dump_json()
+def rule_name(name, seeds):
+    return name if seeds == ["{seed}"] else f"{name}-seed{'+'.join(seeds)}"
 
 
-def code_of(pattern):
-    return lambda wildcards: run_of(pattern, wildcards).code_digest()
+def learners_files(name, pattern, folders):
+    """A file a learner in each folder of a lesson's path pattern."""
+    return [f"{folder}/{name.format(learner=learner)}" for folder in folders for learner in pattern.learners]
 
 
-def mentors_of(pattern):
+def runs_of(pattern, seeds, wildcards):
+    """The settings of the runs that these wildcards of a lesson's path pattern stand for, one a seed."""
+    name = pattern.run.format(**wildcards)
+    return [PLAN.run(name, int(seed.format(**wildcards))) for seed in seeds]
+
+
+def settings_of(pattern, seeds):
+    return lambda wildcards: [run.model_dump_json() for run in runs_of(pattern, seeds, wildcards)]
+
+
+def code_of(pattern, seeds):
+    return lambda wildcards: runs_of(pattern, seeds, wildcards)[0].code_digest()
+
+
+def mentors_of(pattern, seeds):
     """Stored outputs of the mentors of a run."""
-    return lambda wildcards: [
-        f"<results>/runs/{mentor.run}/seed{mentor.seed}/outputs-{mentor.learner}.safetensors"
-        for mentor in run_of(pattern, wildcards).mentors
-    ]
+    return lambda wildcards: list(
+        dict.fromkeys(
+            f"<results>/runs/{mentor.run}/seed{mentor.seed}/outputs-{mentor.learner}.safetensors"
+            for run in runs_of(pattern, seeds, wildcards)
+            for mentor in run.mentors
+        )
+    )
 
 
 def selection_of(lesson):

@@ -8,6 +8,8 @@ rule prepare_data:
         facts="<results>/data/dataset.json",
     log:
         "<results>/logs/prepare_data.log",
+    resources:
+        **NO_GPU,
     params:
         results=results_folder,
         data=data_json,
@@ -23,6 +25,8 @@ rule split_validation:
         "<results>/data/split.safetensors",
     log:
         "<results>/logs/split_validation.log",
+    resources:
+        **NO_GPU,
     params:
         results=results_folder,
         fraction=CONFIG.data.validation_fraction,

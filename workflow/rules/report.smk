@@ -8,6 +8,8 @@ rule collect_results:
         "<results>/results.csv",
     log:
         "<results>/logs/collect_results.log",
+    resources:
+        **NO_GPU,
     params:
         results=results_folder,
         config=config_json,
@@ -29,6 +31,8 @@ rule write_tables:
         tex=expand("<results>/tables/table{number}.tex", number=[1, 2]),
     log:
         "<results>/logs/write_tables.log",
+    resources:
+        **NO_GPU,
     params:
         results=results_folder,
         config=config_json,
@@ -47,6 +51,8 @@ rule pick_examples:
         "<results>/runs/examples.npz",
     log:
         "<results>/logs/pick_examples.log",
+    resources:
+        **NO_GPU,
     params:
         results=results_folder,
         config=config_json,
@@ -73,6 +79,8 @@ rule draw_figures:
         png=expand("<results>/figures/figure{number}.png", number=range(1, 6)),
     log:
         "<results>/logs/draw_figures.log",
+    resources:
+        **NO_GPU,
     params:
         results=results_folder,
         config=config_json,
@@ -90,6 +98,8 @@ rule judge_claims:
         markdown=report("<results>/claims.md", caption="../report/claims.rst", category="Claims"),
     log:
         "<results>/logs/judge_claims.log",
+    resources:
+        **NO_GPU,
     params:
         results=results_folder,
         config=config_json,
@@ -108,6 +118,8 @@ rule write_page:
         "<results>/report.html",
     log:
         "<results>/logs/write_page.log",
+    resources:
+        **NO_GPU,
     params:
         results=results_folder,
         config=config_json,

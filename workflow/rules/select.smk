@@ -13,6 +13,8 @@ if selection_file():
             "<results>/runs/selected.json",
         log:
             "<results>/logs/select_weights.log",
+        resources:
+            **NO_GPU,
         params:
             results=results_folder,
             grid=json.dumps(CONFIG.tune.grid),

@@ -1,67 +1,68 @@
-# Stage 3-5: one rule a lesson of the study's recipes, all alike: every method is a classroom.
+# Stage 3-5: a rule a lesson of the study's recipes, all alike: every method is a classroom. Where jobs carry out several
+# seeds of a run (seeds_per_job), a rule for every such group of seeds.
 
 
-for lesson in PLAN.lessons:
+for lesson, seeds in lessons_by_seeds():
     pattern = PLAN.patterns(lesson)
-    folder = f"<results>/runs/{pattern.run}/seed{{seed}}"
+    folders = [f"<results>/runs/{pattern.run}/seed{seed}" for seed in seeds]
 
     rule:
         name:
-            lesson.method
+            rule_name(lesson.method, seeds)
         input:
             selection=selection_of(lesson),
             data="<results>/data/train.safetensors",
             test="<results>/data/test.safetensors",
             split=split_of(lesson),
-            mentors=mentors_of(pattern),
+            mentors=mentors_of(pattern, seeds),
         output:
-            metrics=f"{folder}/metrics.json",
-            history=f"{folder}/history.csv",
-            predictions=[f"{folder}/predictions-{learner}.npz" for learner in pattern.learners],
-            weights=[f"{folder}/weights-{learner}.safetensors" for learner in pattern.learners],
+            metrics=expand("{folder}/metrics.json", folder=folders),
+            history=expand("{folder}/history.csv", folder=folders),
+            predictions=learners_files("predictions-{learner}.npz", pattern, folders),
+            weights=learners_files("weights-{learner}.safetensors", pattern, folders),
         log:
-            f"<results>/logs/{pattern.run}-seed{{seed}}.log",
+            f"<results>/logs/{pattern.run}-seed{'+'.join(seeds)}.log",
         # What others wait for comes first, so that no processor is idle at the end.
         priority: PLAN.waiting_for(lesson)
         threads: training_of(lesson).threads
         resources:
-            gpu=GPU,
+            **GPU,
         params:
             results=results_folder,
-            settings=settings_of(pattern),
-            code=code_of(pattern),
+            settings=settings_of(pattern, seeds),
+            code=code_of(pattern, seeds),
         shell:
             "python3 -m kdbench train {params.settings:q} --results {params.results:q} --threads {threads}"
-            " > {log:q} 2>&1"
+            " --slots-per-gpu {resources.slots_per_gpu} > {log:q} 2>&1"
 
 
-# What the mentors of others know: their outputs on the training images, all of a run's in one job.
+# What the mentors of others know: their outputs on the training images, all of a job's in one job.
 
 
-for lesson in PLAN.lessons:
+for lesson, seeds in lessons_by_seeds():
     if not PLAN.mentors_others(lesson):
         continue
     pattern = PLAN.patterns(lesson)
-    folder = f"<results>/runs/{pattern.run}/seed{{seed}}"
+    folders = [f"<results>/runs/{pattern.run}/seed{seed}" for seed in seeds]
 
     rule:
         name:
-            f"{lesson.method}-outputs"
+            rule_name(f"{lesson.method}-outputs", seeds)
         input:
             data="<results>/data/train.safetensors",
-            weights=[f"{folder}/weights-{learner}.safetensors" for learner in pattern.learners],
+            weights=learners_files("weights-{learner}.safetensors", pattern, folders),
         output:
-            [f"{folder}/outputs-{learner}.safetensors" for learner in pattern.learners],
+            learners_files("outputs-{learner}.safetensors", pattern, folders),
         log:
-            f"<results>/logs/outputs-{pattern.run}-seed{{seed}}.log",
+            f"<results>/logs/outputs-{pattern.run}-seed{'+'.join(seeds)}.log",
         priority: 100
         threads: training_of(lesson).threads
         resources:
-            gpu=GPU,
+            **GPU,
         params:
             results=results_folder,
-            settings=settings_of(pattern),
-            code=code_of(pattern),
+            settings=settings_of(pattern, seeds),
+            code=code_of(pattern, seeds),
         shell:
             "python3 -m kdbench outputs {params.settings:q} --results {params.results:q} --threads {threads}"
-            " > {log:q} 2>&1"
+            " --slots-per-gpu {resources.slots_per_gpu} > {log:q} 2>&1"
