@@ -96,7 +96,7 @@ class Hostile:
 
 def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "w.pt").write_bytes(pickle.dumps({"state_dict": Hostile()}))
+    (tmp_path / "w.pt").write_bytes(pickle.dumps({"state_dict": Hostile()}, 2))
     with pytest.raises(KdbenchError, match="cannot be read as weights"):
         load_initial_weights(network(), learner(tmp_path / "w.pt"))
     assert not (tmp_path / "pwned").exists()

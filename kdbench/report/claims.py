@@ -164,6 +164,10 @@ class Study:
             raise KdbenchError(
                 f'{path}: holds no array "correct": remove {path.parent} and run snakemake again'
             ) from None
+        except (ValueError, OSError) as error:
+            raise KdbenchError(
+                f"{path}: damaged file ({error}): remove {path.parent} and run snakemake again"
+            ) from None
 
     def selection(self, claim: SelectionClaim) -> dict[str, Any]:
         """The claimed point against the best of the others, for the criterion's student, over the tuning seeds."""
