@@ -5,13 +5,16 @@ BIN := .venv/bin
 PRESET ?=
 ARGS ?=
 
-.PHONY: help demo reproduce test test-slow check bench lock clean
+.PHONY: help demo reproduce slurm test test-slow test-slurm torture check bench lock clean
 
 help:
 	@echo "make demo                            the whole study on embedded data, in minutes"
 	@echo "make reproduce                       the paper itself: config.yaml"
 	@echo "make reproduce PRESET=cifar10-jpeg   a preset: $(patsubst presets/%.yaml,%,$(wildcard presets/*.yaml))"
 	@echo "make test                            the test suite"
+	@echo "make slurm                           installs Snakemake's executor for Slurm"
+	@echo "make test-slurm                      the study on a Slurm cluster of pretend nodes on this machine (root)"
+	@echo "make torture                         the demonstration killed 50 times: half an hour"
 	@echo "make bench                           speed, beside torchdistill and a plain loop: an hour"
 	@echo "make check                           ruff, snakefmt, mypy, snakemake --lint"
 
@@ -28,6 +31,14 @@ test: .venv/installed
 test-slow: .venv/installed
 	$(BIN)/pytest -m slow $(ARGS)
 
+slurm: .venv/slurm
+
+test-slurm: .venv/slurm
+	$(BIN)/pytest -m slurm tests/slurm $(ARGS)
+
+torture: .venv/installed
+	$(BIN)/python -m tests.torture $(ARGS)
+
 check: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -42,6 +53,7 @@ bench: .venv/bench
 # The lock file pins every package, with its digest, for every platform and Python version.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev --quiet -o requirements.lock pyproject.toml
+	printf 'snakemake-executor-plugin-slurm\nsnakemake-executor-plugin-slurm-jobstep\n' | uv pip compile --no-deps --universal --python-version 3.11 --generate-hashes --quiet --no-header --no-annotate -o profiles/slurm/requirements.lock -
 	printf 'cython\ntorchdistill==1.1.5\n' | uv pip compile --no-deps --universal --python-version 3.11 --generate-hashes --quiet --no-header --no-annotate -o benchmarks/requirements.lock -
 
 .venv/installed: requirements.lock pyproject.toml
@@ -53,6 +65,10 @@ lock:
 
 .venv/bench: .venv/installed benchmarks/requirements.lock
 	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --requirement benchmarks/requirements.lock
+	touch $@
+
+.venv/slurm: .venv/installed profiles/slurm/requirements.lock
+	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --requirement profiles/slurm/requirements.lock
 	touch $@
 
 clean:

@@ -4,6 +4,7 @@ On a terminal: a bar, the time left and the running jobs with their epochs; else
 shown this way; a dry run, `--lint`, `--quiet` and whatever is not about a job looks as it does in plain Snakemake.
 """
 
+import atexit
 import contextlib
 import logging
 import os
@@ -26,7 +27,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import OutputSettingsLoggerInterface
 
-from snakemake_logger_plugin_kdbench import lines
+from snakemake_logger_plugin_kdbench import executor, lines
 from snakemake_logger_plugin_kdbench.epochs import modified, progress_file, read_epoch_report
 from snakemake_logger_plugin_kdbench.plain import PlainDisplay
 from snakemake_logger_plugin_kdbench.progress import Job, Progress
@@ -49,6 +50,9 @@ _INTERRUPTED = ("SIGINT", "exit status 130")  # 130: a shell's way to say so
 _RESTART = re.compile(r"Trying to restart job (\d+)")
 _WITHOUT_OUTPUT = re.compile(r"^Job (\d+)\s+completed successfully, but", re.MULTILINE)
 _FILES_READ_AT_ONCE = 64
+
+if _missing := executor.complaint(sys.argv):
+    atexit.register(print, _missing, file=sys.stderr)  # below the usage that Snakemake prints
 
 
 class LogHandler(LogHandlerBase):
