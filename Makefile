@@ -14,8 +14,8 @@ help:
 	@echo "make test                            the test suite"
 	@echo "make slurm                           installs Snakemake's executor for Slurm"
 	@echo "make test-slurm                      the study on a Slurm cluster of pretend nodes on this machine (root)"
-	@echo "make torture                         the demonstration killed 50 times: half an hour"
-	@echo "make bench                           speed, beside torchdistill and a plain loop: an hour"
+	@echo "make torture                         the demonstration killed 50 times: ten minutes"
+	@echo "make bench                           speed, beside torchdistill and a plain loop: over an hour"
 	@echo "make check                           ruff, snakefmt, mypy, snakemake --lint"
 
 demo: .venv/installed

@@ -9,7 +9,7 @@ from kdbench.cli import main
 from kdbench.errors import KdbenchError
 from kdbench.plan import Plan
 from kdbench.report.simulation import GPUS, measured_jobs, simulate
-from kdbench.schedule import makespan
+from kdbench.schedule import Job, makespan
 from tests.synthetic_study import study_config, write_study
 
 
@@ -27,12 +27,14 @@ def study(tmp_path):
 
 def test_the_study_waits_for_its_teacher_its_tuning_and_its_first_phase(study):
     jobs = measured_jobs(Plan(study), study.results, overhead=1.0)
-    assert len(jobs) == 1 + 4 + 2 * (3 + 3 + 1 + 3 + 3)
-    assert makespan(jobs, 1) == pytest.approx(101 + 11 * (len(jobs) - 1))
-    assert jobs["tune-0.1-0.8-0.1/seed1"].parents == ("teacher/seed1",)
-    assert set(jobs["peer/seed2"].parents) >= {"teacher/seed1"}
+    runs = 1 + 4 + 2 * (3 + 3 + 1 + 3 + 3)
+    assert len(jobs) == runs + 1 + 2 * 3 + 3  # outputs of the teacher and each first phase; data, selection, report
+    assert makespan(jobs, 1) == pytest.approx(100 + 10 * (runs - 1) + len(jobs))
+    assert jobs["tune-0.1-0.8-0.1/seed1"].parents == ("data", "teacher/seed1/outputs")
+    assert jobs["teacher/seed1/outputs"] == Job(1.0, ("teacher/seed1",))
+    assert set(jobs["peer/seed2"].parents) == {"data", "teacher/seed1/outputs", "selection"}
     phase2 = jobs["alternate-alexnet+lenet-to-mobilenet/seed2"]
-    assert set(phase2.parents) == {"teacher/seed1", "alternate-alexnet+lenet/seed2"}
+    assert set(phase2.parents) == {"data", "teacher/seed1/outputs", "alternate-alexnet+lenet/seed2/outputs"}
 
 
 def test_table_and_figure_say_that_they_are_simulated_and_where_more_gpus_gain_nothing(study):
@@ -42,16 +44,22 @@ def test_table_and_figure_say_that_they_are_simulated_and_where_more_gpus_gain_n
     assert table["seconds"].iloc[0] == pytest.approx(100 + 10 * 30)
     # The longest chain is the teacher and two phases, or the teacher, its tuning and the runs that are tuned.
     assert table["seconds"].iloc[-1] == pytest.approx(120)
-    assert told.startswith("Simulated, not measured:")
-    assert "takes 120 s: teacher/seed1 -> " in told
+    assert told.startswith("Simulated, not measured.")
+    assert "takes 120 s: data -> teacher/seed1 -> " in told
     assert (study.results / "simulation.png").read_bytes().startswith(b"\x89PNG")
     assert "Simulated" in (study.results / "simulation.svg").read_text()
 
 
 def test_a_study_that_is_not_done_is_refused_with_the_remedy(study, capsys):
     (study.results / "runs/peer/seed1/metrics.json").unlink()
-    with pytest.raises(KdbenchError, match="1 runs are not done yet, as peer/seed1: run snakemake first"):
+    with pytest.raises(KdbenchError, match="1 runs are not done yet, for instance peer/seed1: run snakemake first"):
         simulate(Plan(study), study.results, overhead=0.0)
+
+
+@pytest.mark.parametrize("overhead", [-1.0, float("nan"), float("inf")])
+def test_an_overhead_that_is_no_time_is_refused(study, overhead):
+    with pytest.raises(KdbenchError, match="--overhead: must be seconds, 0 or more"):
+        simulate(Plan(study), study.results, overhead)
 
 
 def test_the_verb_simulates(study, capsys):

@@ -28,7 +28,9 @@ RESULTS = str(CONFIG.results)
 
 # A profile's default GPU type is for the rules that use a GPU only.
 NO_GPU = {"gpu": None, "gpu_model": None, "gres": None}
-GPU = {**(NO_GPU if CONFIG.device == "cpu" else {"gpu": 1}), "slots_per_gpu": CONFIG.slots_per_gpu}
+ASKED_BY_GRES = "gres" in (workflow.resource_settings.default_resources or ())
+ONE_GPU = {} if ASKED_BY_GRES else {"gpu": 1}
+GPU = {**(NO_GPU if CONFIG.device == "cpu" else ONE_GPU), "slots_per_gpu": CONFIG.slots_per_gpu}
 
 
 # Whose test images figures 4 and 5 show.
