@@ -108,15 +108,20 @@ def test_the_study_is_spread_over_the_nodes_and_no_gpu_has_two_jobs_and_all_is_a
 def test_a_crashed_node_a_cancelled_job_and_a_restarted_controller_cost_time_and_nothing_else(cluster, study, demo):
     folder, start = study
     snakemake = start("baselines")
-    subprocess.run(["scancel", await_training(folder)["JobId"]], check=True)
+    cancelled = await_training(folder)["JobId"]
+    subprocess.run(["scancel", cancelled], check=True)
     time.sleep(10)
     cluster("restart")
-    crashed = await_training(folder)["NodeList"]
+    victim = await_training(folder)
+    crashed = victim["NodeList"]
     cluster("crash", crashed)
     time.sleep(15)
     cluster("revive", crashed)
     finished(folder, snakemake)
     compare(of_baselines(folder / "results/digits"), of_baselines(demo / "results/digits"))
+    ended = {job["JobId"]: job for job in jobs()}
+    assert ended[cancelled]["JobState"] == "CANCELLED"
+    assert int(ended[victim["JobId"]]["Restarts"]) >= 1, ended[victim["JobId"]]
 
 
 def test_a_snakemake_killed_on_the_login_node_is_started_again_while_its_jobs_still_run(cluster, study, demo):
