@@ -41,7 +41,7 @@ SlurmdTimeout=10
 KillWait=2
 MinJobAge=3600
 GresTypes=gpu
-NodeName=n[1-$NODES] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[17001-$((17000 + NODES))] CPUs=$CPUS RealMemory=16000 Gres=gpu:$GPUS State=UNKNOWN
+NodeName=n[1-$NODES] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[17001-$((17000 + NODES))] CPUs=$CPUS RealMemory=64000 Gres=gpu:$GPUS State=UNKNOWN
 PartitionName=gpu Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
   echo "NodeName=n[1-$NODES] Name=gpu File=$STATE/gpus/nvidia[0-$((GPUS - 1))]" >/etc/slurm/gres.conf
@@ -72,10 +72,10 @@ case $1 in
     await_nodes
     ;;
   crash) # the node's daemons and all it runs, as when its power fails
-    pids=$(pgrep -f "slurmd -N $2\$|slurmstepd: .*" | while read -r pid; do
-      grep -qz "SLURMD_NODENAME=$2\$" "/proc/$pid/environ" 2>/dev/null && echo "$pid"
-    done || true)
-    kill -9 "$(cat "$RUN/slurmd.$2.pid")" $pids 2>/dev/null || true
+    jobs=$(squeue -h -w "$2" -o %A)
+    kill -9 "$(cat "$RUN/slurmd.$2.pid")" || true
+    # Before what they watch over: a step's daemon would still report that it failed.
+    for job in $jobs; do pkill -9 -f "slurmstepd: \\[$job\." || true; done
     for pid in $(pgrep -f 'kdbench|snakemake' || true); do
       if grep -qz "^SLURMD_NODENAME=$2\$" "/proc/$pid/environ" 2>/dev/null; then kill -9 "$pid" || true; fi
     done
