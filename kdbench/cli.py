@@ -210,8 +210,8 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="the study's wall time on 1 to 256 GPUs, from the measured seconds of its runs; into R/simulation.*",
     )
-    about = "a job costs beyond its epochs: about 3 on one machine, 14 on a cluster (default: 0)"
-    sub.add_argument("--overhead", type=float, default=0.0, metavar="SECONDS", help=f"that {about}")
+    about = "what a job costs beyond its epochs: about 3 on one machine, 14 on a small cluster (default: 0)"
+    sub.add_argument("--overhead", type=float, default=0.0, metavar="SECONDS", help=about)
     sub = verb(networks, "List the networks with their parameters and FLOPs.")
     sub.add_argument("--image-size", type=int, default=32)
     sub.add_argument("--channels", type=int, default=3)

@@ -58,7 +58,7 @@ def settle_times(results: str | Path) -> None:
     if not ahead:
         return
     latest = max(ahead.values())
-    first = min((moment for path, moment in times.items() if path not in ahead), default=now)
+    first = min((moment for moment in times.values() if moment <= now), default=now)
     for path, moment in ahead.items():
         moved = moment - latest + first - 1
         os.utime(path, (moved, moved))
