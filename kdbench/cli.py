@@ -67,7 +67,7 @@ def split(arguments: argparse.Namespace) -> None:
 def train(arguments: argparse.Namespace) -> None:
     from kdbench.classroom.train import train
 
-    train(read_runs(arguments), arguments.results, arguments.threads, arguments.slots_per_gpu)
+    train(read_runs(arguments), arguments.results, arguments.threads, arguments.slots_per_gpu, arguments.reuse)
 
 
 def outputs(arguments: argparse.Namespace) -> None:
@@ -107,7 +107,7 @@ def examples(arguments: argparse.Namespace) -> None:
 def figures(arguments: argparse.Namespace) -> None:
     from kdbench.report.figures import draw_figure
 
-    for number in arguments.only or range(1, 6):
+    for number in arguments.only or range(1, 7):
         draw_figure(number, read_config(arguments), arguments.results)
 
 
@@ -115,6 +115,12 @@ def claims(arguments: argparse.Namespace) -> None:
     from kdbench.report.claims import write_claims
 
     write_claims(read_config(arguments), arguments.results)
+
+
+def sensitivity(arguments: argparse.Namespace) -> None:
+    from kdbench.report.sensitivity import write_sensitivity
+
+    write_sensitivity(read_config(arguments), arguments.results)
 
 
 def report(arguments: argparse.Namespace) -> None:
@@ -190,7 +196,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb(split, "Split the training images into training and validation, stratified.")
     sub.add_argument("--fraction", type=float, default=0.2, help="fraction held out (default: 0.2)")
     sub.add_argument("--split-seed", type=int, default=0)
-    verb(train, "Train runs and evaluate their learners on the test images.", run, share)
+    sub = verb(train, "Train runs and evaluate their learners on the test images.", run, share)
+    about = "results folder of a study from which the very same runs are taken instead"
+    sub.add_argument("--reuse", type=Path, metavar="FOLDER", help=about)
     verb(outputs, "Store the outputs of finished runs' learners on the training images.", run, share)
     sub = verb(select, "Choose the loss weights by both criteria, from validation accuracies.")
     sub.add_argument("output", type=Path, help="the JSON file to write")
@@ -200,9 +208,10 @@ def build_parser() -> argparse.ArgumentParser:
     verb(collect, "Gather all metrics into R/results.csv.")
     verb(tables, "Write tables 1 and 2 beside the paper's numbers.")
     verb(examples, "Keep the few test images that figures 4 and 5 show.")
-    sub = verb(figures, "Draw the paper's figures.")
-    sub.add_argument("--only", type=int, nargs="+", choices=range(1, 6), help="which (default: all five)")
+    sub = verb(figures, "Draw the paper's five figures, and its gains beside the spread between seeds (6).")
+    sub.add_argument("--only", type=int, nargs="+", choices=range(1, 7), help="which (default: all)")
     verb(claims, "Judge each of the paper's claims.")
+    verb(sensitivity, "Compare the study with its variations, one change at a time.")
     verb(report, "Write the page.")
     sub = verb(plan, "Print the runs of the study; trains nothing.")
     sub.add_argument(

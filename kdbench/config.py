@@ -136,6 +136,16 @@ class Teacher(Section):
 
 
 STUDENT_NAME = re.compile(r"[A-Za-z0-9_]+")
+VARIANT_NAME = re.compile(r"[A-Za-z0-9.-]+")
+
+
+def distinct_seeds(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed stands twice: remove one")
+    return seeds
+
+
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(distinct_seeds)]
 
 
 class Student(Section):
@@ -143,6 +153,9 @@ class Student(Section):
 
     name: str = Field(description="letters, digits and _; part of paths, rows and legends")
     network: Network = Field(description="the student's network")
+    seeds: Seeds | None = Field(
+        None, description="null: the study's. A run is done at the seeds that all its students and their mentors have"
+    )
 
     @field_validator("name")
     @classmethod
@@ -173,15 +186,6 @@ class Peers(Section):
 
     combine: Literal["sum", "mean"] = Field("sum", description="gamma weighs the sum or the mean of the peers' losses")
     detach: bool = Field(True, description="false: a student's gradient also flows through its peers' losses")
-
-
-def distinct_seeds(seeds: list[int]) -> list[int]:
-    if len(set(seeds)) < len(seeds):
-        raise ValueError("a seed stands twice: remove one")
-    return seeds
-
-
-Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(distinct_seeds)]
 
 
 def format_weights(weights: Iterable[float]) -> str:
@@ -263,6 +267,14 @@ class Config(Section):
     tune: Tune
     peer: Peer = Peer()
     alternate: Alternate
+    reuse: str | None = Field(
+        None, description="results folder of another study: its runs of the very same settings, code and data are taken"
+    )
+    sensitivity: dict[str, dict[str, Any] | None] = Field(
+        {},
+        description="changes to try one at a time, each a name and keys to lay over these (students by their names), "
+        "or null to leave it out; target `sensitivity`",
+    )
 
     @field_validator("pathvars")
     @classmethod
@@ -279,6 +291,26 @@ class Config(Section):
         if twice:
             raise ValueError(f"duplicate student {', '.join(twice)}: give each its own name")
         return students
+
+    @model_validator(mode="after")
+    def seeds_in_common(self) -> "Config":
+        for student in self.students:
+            if missing := set(self.seeds + self.tune_seeds) - set(student.seeds or self.seeds + self.tune_seeds):
+                raise ValueError(
+                    f"the seeds of the student {student.name} lack {', '.join(map(str, sorted(missing)))}: "
+                    "they must hold those of the whole study (seeds, tune.seeds), and may be more"
+                )
+        if self.seeds_per_job > 1 and any(student.seeds for student in self.students):
+            raise ValueError("seeds_per_job must be 1 where a student has seeds of its own")
+        return self
+
+    @field_validator("sensitivity")
+    @classmethod
+    def plain_names(cls, variants: dict[str, Any]) -> dict[str, Any]:
+        for name in variants:
+            if not VARIANT_NAME.fullmatch(name):
+                raise ValueError(f'"{name}" is no name of a change: use letters, digits, . and - only')
+        return variants
 
     @property
     def results(self) -> Path:

@@ -186,16 +186,21 @@ class Plan:
                 title=lesson.title.format(**{key: value.replace("+", ", ") for key, value in values.items()}),
                 lesson=lesson,
                 learners=tuple(learners),
-                seeds=tuple(self.seeds(lesson)),
+                seeds=tuple(self.seeds(lesson, learners + values.get("others", "").split("+") if frozen else learners)),
                 frozen_peers_run=frozen,
                 weights=grid.get(values.get("weights", "")),  # type: ignore[arg-type]
             )
 
-    def seeds(self, lesson: Lesson) -> list[int]:
+    def seeds(self, lesson: Lesson, taking_part: list[str]) -> list[int]:
+        """The seeds that all students taking part in a lesson's run have; of the teacher, those its pupils need."""
         if lesson.learners == "teacher":
-            planned = {seed for other in self.lessons if other.teacher for seed in self.seeds(other)}
-            return sorted({self.teacher_seed(seed) for seed in planned} or {self.config.seeds[0]})
-        return self.config.tune_seeds if lesson.tuning else self.config.seeds
+            pupils = [run for other in self.lessons if other.teacher for run in self.planned_runs(other)]
+            planned = {self.teacher_seed(seed) for run in pupils for seed in run.seeds}
+            return sorted(planned or {self.config.seeds[0]})
+        if lesson.tuning:
+            return self.config.tune_seeds
+        first, *others = [self.students[name].seeds or self.config.seeds for name in taking_part]
+        return [seed for seed in first if all(seed in other for other in others)]
 
     def teacher_seed(self, seed: int) -> int:
         """The seed of the teacher whose outputs the runs of ``seed`` listen to."""

@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 
 from kdbench.errors import KdbenchError
-from kdbench.report.claims import COLUMNS, verdict_on, write_claims
+from kdbench.report.claims import COLUMNS, deciding_tests, verdict_on, write_claims
 from kdbench.report.collect import write_results
-from kdbench.report.statistics import Sample
+from kdbench.report.statistics import sample, seeds_needed
 from tests.synthetic_study import students, study_config, write_study
 
 WIGGLE = {1: 0.0, 2: 3.0, 3: -2.0, 4: 1.0}  # of a seed, the same for every method
@@ -35,14 +35,10 @@ def vanilla_above_scratch(*differences):
     return figures
 
 
-def interval(low, high):
-    return Sample(n=3, mean=(low + high) / 2, sd=1.0, low=low, high=high)
-
-
 def test_a_direction_claim_comes_out_each_way(tmp_path):
     cases = {
-        "reproduced": (1.0, 0.9, 1.1),
-        "not reproduced": (-1.0, -0.9, -1.1),
+        "reproduced": (1.0, 0.999, 1.001),
+        "not reproduced": (-1.0, -0.999, -1.001),
         "undecided": (-3.0, 3.0, 1.0),
     }
     for verdict, differences in cases.items():
@@ -53,10 +49,10 @@ def test_a_direction_claim_comes_out_each_way(tmp_path):
 
 def test_an_effect_of_the_papers_size_that_would_have_been_seen_is_not_reproduced(tmp_path):
     config = study_config(tmp_path / "study", seeds=[1, 2, 3])
-    rows = judged(config, vanilla_above_scratch(0.1, -0.1, 0.0))
+    rows = judged(config, vanilla_above_scratch(0.01, -0.01, 0.0))
     row = rows["vanilla-above-scratch-mobilenet"]
     assert (row["verdict"], row["same_size"]) == ("not reproduced", "no")
-    assert row["note"] == "the interval holds 0 but not the paper's number"
+    assert row["note"] == "not different from 0, and significantly below the paper's number"
 
 
 def test_the_interval_is_of_the_differences_paired_by_seed(tmp_path):
@@ -106,25 +102,51 @@ def test_a_mean_over_runs_is_not_tested_where_results_csv_lacks_one_of_them(tmp_
     assert rows["more-peers-better-mobilenet"]["verdict"] != "not tested"
 
 
+def verdict(kind, number, differences, margin=3.02):
+    """The verdict on a claim that is the only one: its p-values are as they are."""
+    ours = sample(differences)
+    return verdict_on(kind, number, ours, margin, deciding_tests(kind, number, ours, margin))[0]
+
+
 def test_comparable_means_within_the_margin_on_both_sides():
-    assert verdict_on("comparable", -1.5, interval(-2.0, 1.0), 3.02)[0] == "reproduced"
-    assert verdict_on("comparable", -1.5, interval(-9.0, -4.0), 3.02)[0] == "not reproduced"
-    assert verdict_on("comparable", -1.5, interval(4.0, 9.0), 3.02)[0] == "not reproduced"
-    assert verdict_on("comparable", -1.5, interval(-4.0, -1.0), 3.02)[0] == "undecided"
-    assert verdict_on("comparable", -1.5, interval(-9.0, 9.0), 3.02)[0] == "undecided"
+    assert verdict("comparable", -1.5, [-0.5, -0.4, -0.6]) == "reproduced"
+    assert verdict("comparable", -1.5, [-9.0, -8.9, -9.1]) == "not reproduced"
+    assert verdict("comparable", -1.5, [9.0, 8.9, 9.1]) == "not reproduced"
+    assert verdict("comparable", -1.5, [-2.0, -3.0, -2.5]) == "undecided"
+    assert verdict("comparable", -1.5, [-9.0, 9.0, 0.0]) == "undecided"
 
 
 def test_without_a_number_only_the_side_of_zero_counts():
     for number in (None, -1.42):
-        assert verdict_on("above", number, interval(0.1, 0.2), 3.02)[0] == "reproduced"
-        assert verdict_on("above", number, interval(-0.2, -0.1), 3.02)[0] == "not reproduced"
-        assert verdict_on("above", number, interval(-0.2, 0.1), 3.02)[0] == "undecided"
+        assert verdict("above", number, [0.1, 0.11, 0.12]) == "reproduced"
+        assert verdict("above", number, [-0.1, -0.11, -0.12]) == "not reproduced"
+        assert verdict("above", number, [-0.2, 0.1, 0.0]) == "undecided"
 
 
-def test_no_improvement_is_reproduced_where_the_interval_lies_below_zero():
-    assert verdict_on("not above", -1.5, interval(-0.2, -0.1), 3.02)[0] == "reproduced"
-    assert verdict_on("not above", -1.5, interval(0.1, 0.2), 3.02)[0] == "not reproduced"
-    assert verdict_on("not above", -1.5, interval(-0.2, 0.1), 3.02)[0] == "undecided"
+def test_no_improvement_is_reproduced_where_the_mean_is_below_zero():
+    assert verdict("not above", -1.5, [-0.1, -0.11, -0.12]) == "reproduced"
+    assert verdict("not above", -1.5, [0.1, 0.11, 0.12]) == "not reproduced"
+    assert verdict("not above", -1.5, [-0.2, 0.1, 0.0]) == "undecided"
+
+
+def test_p_values_are_corrected_for_all_tests_of_the_study(tmp_path):
+    """The same three differences decide a claim on its own, and not as one of forty that show nothing."""
+    differences = (1.0, 1.4, 0.7)
+    assert verdict("above", None, differences) == "reproduced"
+    row = judged(study_config(tmp_path / "study", seeds=[1, 2, 3]), vanilla_above_scratch(*differences))[
+        "vanilla-above-scratch-alexnet"
+    ]
+    assert float(row["p"]) == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, rel=1e-4)
+    assert float(row["p_adjusted"]) > 0.05 > float(row["p"])
+    assert row["verdict"] == "undecided"
+
+
+def test_an_undecided_claim_says_how_many_seeds_would_show_the_papers_effect(tmp_path):
+    config = study_config(tmp_path / "study", seeds=[1, 2, 3])
+    row = judged(config, vanilla_above_scratch(-3.0, 3.0, 1.0))["vanilla-above-scratch-mobilenet"]
+    needed = seeds_needed(2.59, float(np.std([-3.0, 3.0, 1.0], ddof=1)))
+    assert (row["verdict"], row["seeds_needed"]) == ("undecided", f"{needed}.0")
+    assert f"{needed} seeds would probably show an effect of +2.59" in row["note"]
 
 
 def test_a_lower_training_accuracy_of_peers_speaks_for_the_claim(tmp_path):
@@ -158,7 +180,7 @@ def tuned(best):
 
     def figures(run, learner):
         level = {"lenet": 50.0, "alexnet": 60.0, "mobilenet": 80.0}.get(learner, 90.0)
-        lead = (5.0 + run.seed / 10 if run.name == best else 0.0) if run.validation else None
+        lead = (5.0 + run.seed / 1000 if run.name == best else 0.0) if run.validation else None
         return {"validation_accuracy": None if lead is None else level + lead}
 
     return figures
@@ -169,14 +191,14 @@ def test_both_criteria_choosing_the_papers_weights_is_reproduced(tmp_path):
     rows = judged(config, tuned("tune-0.1-0.8-0.1"))
     for criterion, student in (("weakest", "lenet"), ("strongest", "mobilenet")):
         row = rows[f"{criterion}-chooses-fixed-weights"]
-        assert (row["verdict"], float(row["ours"]), row["n"]) == ("reproduced", pytest.approx(5.15), "2")
+        assert (row["verdict"], float(row["ours"]), row["n"]) == ("reproduced", pytest.approx(5.0015), "2")
         assert row["note"].endswith(f"the {criterion} student here is {student} and chooses 0.1-0.8-0.1")
 
 
 def test_criteria_choosing_other_weights_is_not_reproduced(tmp_path):
     config = study_config(tmp_path / "study", seeds=[1, 2], tune={"seeds": [1, 2]})
     row = judged(config, tuned("tune-0.1-0.7-0.2"))["weakest-chooses-fixed-weights"]
-    assert (row["verdict"], float(row["ours"])) == ("not reproduced", pytest.approx(-5.15))
+    assert (row["verdict"], float(row["ours"])) == ("not reproduced", pytest.approx(-5.0015))
     assert "chooses 0.1-0.7-0.2" in row["note"]
 
 

@@ -17,11 +17,12 @@ from kdbench.report.examples import write_examples
 from kdbench.report.figure1 import draw_architecture
 from kdbench.report.figures import DRAWINGS, draw_figure
 from kdbench.report.gallery import draw_examples
+from kdbench.report.spread import gains
 from kdbench.report.style import house_style, known_methods, method_look
 from tests.synthetic_study import CLASSES, TEST_IMAGES, students, study_config, write_study
 
 NETWORKS = ["alexnet", "lenet", "mobilenet", "resnet20", "resnet18", "resnet110"]
-NUMBERS = [1, 2, 3, 4, 5]
+NUMBERS = [1, 2, 3, 4, 5, 6]
 
 
 def make_study(results, count=3, figures_of=None, channels=3, classes=None, **overrides):
@@ -244,5 +245,24 @@ def test_title_and_deviations_are_in_every_figure_as_they_are_written(tmp_path):
 
 
 def test_a_figure_the_paper_lacks_is_an_error(single):
-    with pytest.raises(KdbenchError, match='unknown figure "6"'):
-        draw_figure(6, single, single.results)
+    with pytest.raises(KdbenchError, match='unknown figure "7"'):
+        draw_figure(7, single, single.results)
+
+
+def test_the_papers_gains_stand_beside_ours_and_what_single_runs_differ_by(tmp_path):
+    tests = {"scratch": (60.0, 62.0, 64.0), "vanilla": (61.0, 63.5, 65.0)}
+
+    def figures_of(run, learner):
+        return {"test_accuracy": tests.get(run.method, (70.0, 70.0, 70.0))[run.seed - 1]}
+
+    config = study_config(tmp_path / "results", seeds=[1, 2, 3])
+    write_study(config, figures_of)
+    write_results(config, config.results)
+    found = {gain.claim.id: gain for gain in gains(config, config.results)}
+    gain = found["vanilla-above-scratch-lenet"]
+    assert (gain.number, gain.ours.n) == (1.52, 3)
+    assert gain.ours.mean == pytest.approx((1.0 + 1.5 + 1.0) / 3)
+    spread = np.hypot(np.std(tests["scratch"], ddof=1), np.std(tests["vanilla"], ddof=1))
+    assert gain.chance == pytest.approx(1.96 * spread)
+    assert "peer-training-below-scratch-lenet" not in found
+    assert "A single run of each method would show" in words(draw(6, config))

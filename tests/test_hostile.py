@@ -75,7 +75,7 @@ def test_a_class_name_is_text_in_the_figures_and_no_part_of_the_page(study):
     write_results(study, results)
     write_tables(study, results)
     write_claims(study, results)
-    for number in range(1, 6):
+    for number in range(1, 7):
         draw_figure(number, study, results)
         drawn = ElementTree.parse(results / f"figures/figure{number}.svg")
         assert not [element for element in drawn.iter() if element.tag.endswith("script")]

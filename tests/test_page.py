@@ -32,7 +32,7 @@ def make_page(results, figures_of=accuracies, **overrides):
     write_tables(config, results)
     write_claims(config, results)
     (results / "figures").mkdir()
-    for number in range(1, 6):
+    for number in range(1, 7):
         (results / "figures" / f"figure{number}.svg").write_text(SVG)
         (results / "figures" / f"figure{number}.png").write_bytes(b"png")
     write_page(config, results)

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kdbench.report.statistics import mcnemar_p, paired_difference, sample
+from kdbench.report.statistics import (
+    adjusted,
+    calibration_error,
+    mcnemar_p,
+    paired_difference,
+    sample,
+    seeds_needed,
+)
 
 
 def correctness(both: int, first_only: int, second_only: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
@@ -73,3 +80,46 @@ def test_learners_that_agree_on_every_image_are_not_told_apart():
 def test_mcnemar_refuses_learners_with_different_images():
     with pytest.raises(ValueError, match="not the same images"):
         mcnemar_p(np.ones(3, dtype=bool), np.ones(4, dtype=bool))
+
+
+@pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
+def test_p_values_are_those_of_the_one_sample_t_test(alternative):
+    values = [0.3, -1.2, 2.5, 0.9, 1.1]
+    for mean in (0.0, 2.0, -3.0):
+        expected = stats.ttest_1samp(values, mean, alternative=alternative).pvalue
+        assert sample(values).p(mean, alternative) == pytest.approx(expected)
+
+
+def test_equal_values_differ_surely_from_any_other():
+    assert sample([2.0, 2.0, 2.0]).p(0.0) == 0.0
+    assert sample([2.0, 2.0, 2.0]).p(2.0) == 1.0
+    assert math.isnan(sample([2.0]).p(0.0))
+
+
+def test_adjusted_p_values_are_those_of_benjamini_and_hochbergs_example():
+    # Their table of 15 p-values: four are rejected at a false discovery rate of 5 %.
+    values = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344]
+    values += [0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0]
+    found = adjusted(values)
+    assert sum(p < 0.05 for p in found) == 4
+    assert found[3] == pytest.approx(0.0095 * 15 / 4)
+    assert adjusted([]) == []
+
+
+def test_seeds_needed_are_the_textbooks():
+    # Cohen 1988: a medium effect, d = 0.5, needs 34 pairs at the 5 % level and 80 % power.
+    assert seeds_needed(0.5, 1.0) == 34
+    assert seeds_needed(-0.5, 1.0) == 34
+    assert seeds_needed(50.0, 1.0) == 2
+    assert seeds_needed(1e-6, 1.0) is None
+    assert seeds_needed(1.0, 0.0) is None
+    assert seeds_needed(1.0, float("nan")) is None
+
+
+def test_the_calibration_error_weighs_each_bins_gap_by_its_images():
+    confidence = np.array([0.95, 0.95, 0.95, 0.95, 0.55, 0.55])
+    correct = np.array([True, True, True, False, True, False])
+    # Two bins: four images at 95 % of which 75 % are right, two at 55 % of which 50 %.
+    expected = 100 * (4 / 6 * 0.20 + 2 / 6 * 0.05)
+    assert calibration_error(confidence, correct) == pytest.approx(expected)
+    assert calibration_error(np.ones(3), np.ones(3, dtype=bool)) == 0.0

@@ -33,7 +33,7 @@ def contract(students):
     paths = ["data/train.safetensors", "data/test.safetensors", "data/dataset.json", "selection.json", "results.csv"]
     paths += ["report.html", "claims.csv", "claims.md"]
     paths += [f"tables/table{number}.{kind}" for number in (1, 2) for kind in ("csv", "md", "tex")]
-    paths += [f"figures/figure{number}.{kind}" for number in range(1, 6) for kind in ("svg", "png")]
+    paths += [f"figures/figure{number}.{kind}" for number in range(1, 7) for kind in ("svg", "png")]
     runs = {"teacher": ["teacher"], "peer": students}
     for weights in GRID:
         runs[f"tune-{weights}"] = students

@@ -23,6 +23,7 @@ from kdbench.classroom.optimise import make_optimizer, make_schedule
 from kdbench.classroom.progress import Progress
 from kdbench.classroom.records import write_history, write_predictions
 from kdbench.classroom.reported_epoch import ReportedEpochs
+from kdbench.classroom.reuse import take_over
 from kdbench.data.store import PackedImages, content_digest, load_packed, read_tensors, write_tensors
 from kdbench.errors import KdbenchError
 from kdbench.files import write_json
@@ -30,21 +31,24 @@ from kdbench.networks.build import count_flops, count_parameters
 from kdbench.plan import Learner, Run
 
 
-def train(runs: list[Run], results: Path, threads: int, slots_per_gpu: int = 1) -> None:
-    """Train ``runs`` one after another. What stops them loses none that was done: their checkpoints go last."""
+def train(runs: list[Run], results: Path, threads: int, slots_per_gpu: int = 1, reuse: Path | None = None) -> None:
+    """Train ``runs`` one after another. What stops them loses none that was done: their checkpoints go last.
+
+    A run that the study ``reuse`` has carried out with the very same settings, code and inputs is taken from there.
+    """
     epochs = [run.training.epochs for run in runs]
     progress = Progress(runs[0].folder(results), sum(epochs))
     try:
         for number, run in enumerate(runs):
             progress.before = sum(epochs[:number])
-            train_run(run, results, set_up_device(run.device, threads, slots_per_gpu), progress)
+            train_run(run, results, set_up_device(run.device, threads, slots_per_gpu), progress, reuse)
     finally:
         progress.close()
     for run in runs:
         remove_checkpoint(run.folder(results))
 
 
-def train_run(run: Run, results: Path, device: torch.device, progress: Progress) -> None:
+def train_run(run: Run, results: Path, device: torch.device, progress: Progress, reuse: Path | None = None) -> None:
     """Train ``run`` and write its folder of ``results``; continues from a checkpoint of the same run and leaves one.
 
     Raises KdbenchError where inputs do not fit each other or a loss becomes not a number.
@@ -62,6 +66,9 @@ def train_run(run: Run, results: Path, device: torch.device, progress: Progress)
         "weights": digest_of(json.dumps(weights)),
         "mentors": digest_of(json.dumps(mentors.digests, sort_keys=True)),
     }
+    if reuse and take_over(run, results, reuse, identity):
+        print(f"the very same run is in {reuse}: taken from there", flush=True)
+        return
     pupils = {
         learner.name: build_pupil(learner, data, seed=run.seed, precision=run.training.precision).to(device)
         for learner in run.learners

@@ -1,20 +1,24 @@
 """Every claim of the paper, held against this study's runs: reproduced, not reproduced, undecided or not tested.
 
-A claim compares two figures, ``first`` minus ``second``, paired by seed; its interval is the 95 % t-interval of the
-mean difference, in percentage points. Fewer than two seeds decide nothing. Otherwise a claim of kind
+A claim compares two figures, ``first`` minus ``second``, paired by seed, in percentage points. Student's t-tests on
+those differences decide it, at the 5 % level, their p-values adjusted together for the number of tests that the study's
+claims need. Fewer than two seeds decide nothing. Otherwise a claim of kind
 
-- *above* is reproduced where the interval lies wholly above 0. It is not reproduced where the interval lies wholly
-  below 0, or holds 0 but not the paper's number: an effect of the paper's size would have been seen. (Where the paper
-  gives no number, or its own tables speak against its sentence, only the side of 0 counts.)
-- *not above* is reproduced where the interval lies wholly below 0, not reproduced where it lies wholly above.
-- *comparable* is reproduced where the interval lies within the margin on both sides of 0, the largest difference the
-  paper calls comparable, and not reproduced where it lies wholly outside.
+- *above* is reproduced where the mean differs from 0 and is positive. It is not reproduced where it differs and is
+  negative, or where it does not but is below the paper's number and differs from that: an effect of the paper's size
+  would have been seen. (Where the paper gives no number, or its own tables speak against its sentence, only the side
+  of 0 counts.)
+- *not above* is reproduced where the mean differs from 0 and is negative, not reproduced where it is positive.
+- *comparable* is reproduced where the mean lies within the margin on both sides of 0 (two one-sided tests), the largest
+  difference the paper calls comparable, and not reproduced where it lies beyond.
 
-All else is undecided; what the study lacks the student or the runs for is not tested. McNemar's p-value, on the
-predictions of the first common seed, is information only: it speaks of two trained networks, not of two methods.
+All else is undecided, and told with how many seeds an effect of the paper's size would probably show; what the study
+lacks the student or the runs for is not tested. McNemar's p-value, on the predictions of the first common seed, is
+information only: it speaks of two trained networks, not of two methods.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +32,7 @@ from kdbench.paper.reported import Claim, Kind, Paper, SelectionClaim, Side, rea
 from kdbench.plan import Plan, format_weights
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.selection import DECIMALS, tune_run
-from kdbench.report.statistics import Sample, mcnemar_p, paired_difference, sample
+from kdbench.report.statistics import LEVEL, Sample, adjusted, mcnemar_p, paired_difference, sample, seeds_needed
 from kdbench.report.tables import (
     DASH,
     markdown_table,
@@ -49,47 +53,84 @@ COLUMNS = [
     "low",
     "high",
     "n",
+    "p",
+    "p_adjusted",
     "verdict",
     "same_size",
+    "seeds_needed",
     "mcnemar_p",
     "note",
 ]
 HOW_JUDGED = """\
 Each claim is a difference of two figures, paired by seed: the one said to be above minus the other (where the claim is
 of no improvement or of comparable performance: Teacher-Student-Peer minus the other).
-Ours is its mean over seeds, the interval its 95 % t-interval; all in percentage points of accuracy. One seed decides
-nothing. A claim that one is above the other is *reproduced* where the interval lies wholly above 0, *not reproduced*
-where it lies wholly below 0, or holds 0 but not the paper's number (an effect of the paper's size would have been
-seen), else *undecided*. Where the paper gives no number, or its own tables speak against its sentence, only the side
-of 0 counts. A claim of no improvement is judged by the side of 0 alone. A claim of comparable performance is
-*reproduced* where the interval lies within ±{margin:g} points, the largest difference the paper calls comparable,
-*not reproduced* where it lies wholly outside, else *undecided*. *Not tested*: the study lacks the student or the runs.
-Same size: whether the interval holds the paper's number. McNemar's p-value compares the two learners' test predictions
-at their first common seed; it is information and decides nothing.
+Ours is its mean over seeds, the interval its 95 % t-interval; all in percentage points of accuracy. Verdicts rest on
+t-tests of these differences at the 5 % level, with p-values adjusted for the number of tests (Benjamini and Hochberg),
+so that an interval beside 0 may not be enough. One seed decides
+nothing. A claim that one is above the other is *reproduced* where the mean is significantly above 0, *not reproduced*
+where it is significantly below 0, or not different from 0 but significantly below the paper's number (an effect of the
+paper's size would have been seen), else *undecided*. Where the paper gives no number, or its own tables speak against
+its sentence, only the side of 0 counts. A claim of no improvement is judged by the side of 0 alone. A claim of
+comparable performance is *reproduced* where the mean lies significantly within ±{margin:g} points, the largest
+difference the paper calls comparable, *not reproduced* where it lies significantly beyond, else *undecided*. *Not
+tested*: the study lacks the student or the runs. Same size: whether the interval holds the paper's number. Seeds
+needed: with how many a t-test would show an effect of the paper's size with 80 % power, at the spread seen here.
+McNemar's p-value compares the two learners' test predictions at their first common seed; it is information and decides
+nothing.
 """
 
 
-def verdict_on(kind: Kind, number: float | None, ours: Sample, margin: float) -> tuple[Verdict, str]:
-    """The verdict on a claim, and the reason in a few words."""
+def deciding_tests(kind: Kind, number: float | None, ours: Sample, margin: float) -> dict[str, float]:
+    """The p-values that decide a claim, by what each tests; none with fewer than two seeds."""
+    if ours.n < 2:
+        return {}
+    if kind == "comparable":
+        within = max(ours.p(-margin, "greater"), ours.p(margin, "less"))
+        beyond = ours.p(margin, "greater") if ours.mean > 0 else ours.p(-margin, "less")
+        return {"within": within, "beyond": beyond}
+    tests = {"direction": ours.p(0)}
+    if kind == "above" and number is not None and number > 0:
+        tests["size"] = ours.p(number)
+    return tests
+
+
+def verdict_on(
+    kind: Kind, number: float | None, ours: Sample, margin: float, p: Mapping[str, float]
+) -> tuple[Verdict, str]:
+    """The verdict on a claim, by the adjusted p-values of ``deciding_tests``, and the reason in a few words."""
     if ours.n == 0:
         return "not tested", "the two share no seed"
     if ours.n == 1:
         return "undecided", "one seed decides nothing"
+    significant = {test for test, value in p.items() if value < LEVEL}
     if kind == "comparable":
-        if -margin <= ours.low and ours.high <= margin:
-            return "reproduced", f"the interval lies within ±{margin:g}"
-        if ours.low > margin or ours.high < -margin:
-            return "not reproduced", f"the interval lies outside ±{margin:g}"
-        return "undecided", f"the interval holds differences within and beyond ±{margin:g}"
-    if ours.low > 0:
-        return "reproduced" if kind == "above" else "not reproduced", "the interval lies above 0"
-    if ours.high < 0:
-        return "reproduced" if kind == "not above" else "not reproduced", "the interval lies below 0"
-    if kind == "above" and number is not None and number > 0:
-        if ours.holds(number):
-            return "undecided", "the interval holds 0 and the paper's number"
-        return "not reproduced", "the interval holds 0 but not the paper's number"
-    return "undecided", "the interval holds 0"
+        if "within" in significant:
+            return "reproduced", f"significantly within ±{margin:g}"
+        if "beyond" in significant:
+            return "not reproduced", f"significantly beyond ±{margin:g}"
+        return "undecided", f"neither within nor beyond ±{margin:g} significantly"
+    if "direction" in significant:
+        above = ours.mean > 0
+        return (
+            "reproduced" if above == (kind == "above") else "not reproduced",
+            f"significantly {'above' if above else 'below'} 0",
+        )
+    if number is not None and "size" in significant and ours.mean < number:
+        return "not reproduced", "not different from 0, and significantly below the paper's number"
+    return "undecided", "not significantly different from 0"
+
+
+@dataclass
+class Judged:
+    """A claim, the paper's number for it where that may be held against ours, and what this study has to say."""
+
+    claim: Claim | SelectionClaim
+    kind: Kind
+    number: float | None
+    ours: Sample = field(default_factory=lambda: sample([]))
+    mcnemar_p: float | None = None
+    missing: str = ""
+    remark: str = ""
 
 
 def judge(config: Config, frame: pd.DataFrame, results: Path, paper: Paper) -> pd.DataFrame:
@@ -97,10 +138,50 @@ def judge(config: Config, frame: pd.DataFrame, results: Path, paper: Paper) -> p
 
     Raises KdbenchError where predictions that a claim needs are missing.
     """
-    judged = Study(config, frame, results, paper)
-    rows = [judged.comparison(claim) for claim in paper.claims()]
-    rows += [judged.selection(claim) for claim in paper.selection_claims]
+    study, margin = Study(config, frame, results, paper), paper.comparable_margin
+    judged = [*map(study.comparison, paper.claims()), *map(study.selection, paper.selection_claims)]
+    tests = [deciding_tests(item.kind, item.number, item.ours, margin) for item in judged]
+    # All tests of the study together, then back to the claims they belong to.
+    corrected = iter(adjusted([p for of_claim in tests for p in of_claim.values()]))
+    rows = [row(item, p, {test: next(corrected) for test in p}, margin) for item, p in zip(judged, tests, strict=True)]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def row(judged: Judged, p: Mapping[str, float], corrected: Mapping[str, float], margin: float) -> dict[str, Any]:
+    """A row of claims.csv, from a claim's p-values as they are and corrected for the number of tests."""
+    claim, kind, number, ours = judged.claim, judged.kind, judged.number, judged.ours
+    verdict, reason = verdict_on(kind, number, ours, margin, corrected)
+    remark = judged.remark
+    if kind == "comparable" and ours.low > 0:
+        remark = "and above 0, where the paper saw no improvement"
+    if kind == "above" and number is not None and number < 0:
+        remark = "the paper's own tables speak against this sentence"
+    effect = margin if kind == "comparable" else number
+    needed = seeds_needed(effect, ours.sd) if verdict == "undecided" and effect else None
+    if needed and effect:
+        reason += f"; {needed} seeds would probably show an effect of {signed(effect)}"
+    decisive = "within" if kind == "comparable" else "direction"
+    return {
+        "id": claim.id,
+        "claim": claim.text,
+        "section": claim.section,
+        "paper": claim.number,
+        "ours": round(ours.mean, DECIMALS),
+        "low": round(ours.low, DECIMALS),
+        "high": round(ours.high, DECIMALS),
+        "n": ours.n,
+        "p": short(p.get(decisive)),
+        "p_adjusted": short(corrected.get(decisive)),
+        "verdict": verdict,
+        "same_size": "" if number is None or ours.n < 2 else "yes" if ours.holds(number) else "no",
+        "seeds_needed": needed,
+        "mcnemar_p": short(judged.mcnemar_p),
+        "note": judged.missing or "; ".join(filter(None, [reason, remark])),
+    }
+
+
+def short(p: float | None) -> float | None:
+    return None if p is None else float(f"{p:.6g}")
 
 
 @dataclass(frozen=True)
@@ -125,19 +206,39 @@ class Study:
         self.plan = Plan(config)
         self.players = {role: name for name, role in paper.roles(config.students).items() if role}
 
-    def comparison(self, claim: Claim) -> dict[str, Any]:
-        sides = [(side, side.student or claim.role) for side in (claim.first, claim.second)]
-        for _, role in sides:
-            if role not in self.players:
-                return self.row(claim, note=f"the study has no {self.paper.students[role].network}")
-        first, second = (self.find(side, self.players[role]) for side, role in sides)
-        for side, found in ((claim.first, first), (claim.second, second)):
-            if not found.runs:
-                return self.row(claim, note=f"the study has no {side.method} runs of {found.student}")
-        ours = paired_difference(first.by_seed(), second.by_seed())
+    def comparison(self, claim: Claim) -> Judged:
+        judged = Judged(claim, claim.kind, claim.number)
+        judged.missing = self.missing(claim)
+        sides = self.sides(claim)
+        if sides is None:
+            return judged
+        first, second = sides
+        judged.ours = paired_difference(first.by_seed(), second.by_seed())
         about_predictions = claim.first.figure == claim.second.figure == "test_accuracy"
-        p = self.mcnemar_p(first, second) if about_predictions and ours.n else None
-        return self.row(claim, ours, claim.kind, p)
+        if about_predictions and judged.ours.n:
+            judged.mcnemar_p = self.mcnemar_p(first, second)
+        return judged
+
+    def missing(self, claim: Claim) -> str:
+        """Which student or runs of a claim the study lacks; empty where it has them all."""
+        for side in (claim.first, claim.second):
+            role = side.student or claim.role
+            if role not in self.players:
+                return f"the study has no {self.paper.students[role].network}"
+        for side in (claim.first, claim.second):
+            student = self.players[side.student or claim.role]
+            if not self.find(side, student).runs:
+                return f"the study has no {side.method} runs of {student}"
+        return ""
+
+    def sides(self, claim: Claim) -> tuple[Found, Found] | None:
+        """Both sides of a claim, or None where the study lacks the student or the runs."""
+        if self.missing(claim):
+            return None
+        first, second = (
+            self.find(side, self.players[side.student or claim.role]) for side in (claim.first, claim.second)
+        )
+        return first, second
 
     def find(self, side: Side, student: str) -> Found:
         """The finished runs of the side's method that train ``student``; none where one of them is not finished."""
@@ -169,58 +270,27 @@ class Study:
                 f"{path}: damaged file ({error}): remove {path.parent} and run snakemake again"
             ) from None
 
-    def selection(self, claim: SelectionClaim) -> dict[str, Any]:
+    def selection(self, claim: SelectionClaim) -> Judged:
         """The claimed point against the best of the others, for the criterion's student, over the tuning seeds."""
+        judged = Judged(claim, "above", None)
         selected, grid = selected_weights(self.config, self.frame), self.config.tune.grid
         if not selected:
-            return self.row(claim, note="the study lacks the runs from scratch or the tuning runs")
+            judged.missing = "the study lacks the runs from scratch or the tuning runs"
+            return judged
         if claim.weights not in grid or len(grid) == 1:
-            return self.row(claim, note=f"the grid must hold {format_weights(claim.weights)} and another point")
+            judged.missing = f"the grid must hold {format_weights(claim.weights)} and another point"
+            return judged
         student, chosen = selected["students"][claim.criterion], selected["chosen"][claim.criterion]
         others = [point for point in selected["grid"] if point["weights"] != claim.weights]
         rival = max(others, key=lambda point: point["validation_accuracy"][student])["weights"]
         first, second = (
             by_seed(self.frame, tune_run(point), student, "validation_accuracy") for point in (claim.weights, rival)
         )
-        remark = f"the {claim.criterion} student here is {student} and chooses {format_weights(chosen)}"
-        same_student = student == self.players.get(claim.student)
-        return self.row(claim, paired_difference(first, second), comparable_size=same_student, remark=remark)
-
-    def row(
-        self,
-        claim: Claim | SelectionClaim,
-        ours: Sample | None = None,
-        kind: Kind = "above",
-        p: float | None = None,
-        comparable_size: bool = True,
-        note: str = "",
-        remark: str = "",
-    ) -> dict[str, Any]:
-        """A row of claims.csv; ``note`` says why a claim is not tested, ``remark`` adds to the verdict's reason."""
-        ours = ours or sample([])
-        number = claim.number if comparable_size else None
-        verdict, reason = verdict_on(kind, number, ours, self.paper.comparable_margin)
-        if not note:
-            if kind == "comparable" and ours.low > 0:
-                remark = "and above 0, where the paper saw no improvement"
-            if kind == "above" and number is not None and number < 0:
-                remark = "the paper's own tables speak against this sentence"
-            note = "; ".join(filter(None, [reason, remark]))
-        same_size = "" if number is None or ours.n < 2 else "yes" if ours.holds(number) else "no"
-        return {
-            "id": claim.id,
-            "claim": claim.text,
-            "section": claim.section,
-            "paper": claim.number,
-            "ours": round(ours.mean, DECIMALS),
-            "low": round(ours.low, DECIMALS),
-            "high": round(ours.high, DECIMALS),
-            "n": ours.n,
-            "verdict": verdict,
-            "same_size": same_size,
-            "mcnemar_p": None if p is None else float(f"{p:.6g}"),
-            "note": note,
-        }
+        judged.ours = paired_difference(first, second)
+        judged.remark = f"the {claim.criterion} student here is {student} and chooses {format_weights(chosen)}"
+        if student == self.players.get(claim.student):
+            judged.number = claim.number
+        return judged
 
 
 def claims_markdown(config: Config, judged: pd.DataFrame, paper: Paper) -> str:
@@ -232,6 +302,7 @@ def claims_markdown(config: Config, judged: pd.DataFrame, paper: Paper) -> str:
         "Ours",
         "95 % interval",
         "Seeds",
+        "p adjusted",
         "Verdict",
         "Same size",
         "McNemar p",
@@ -245,9 +316,10 @@ def claims_markdown(config: Config, judged: pd.DataFrame, paper: Paper) -> str:
             points(row["ours"]),
             DASH if pd.isna(row["low"]) else f"{points(row['low'])} to {points(row['high'])}",
             str(row["n"]),
+            p_value(row["p_adjusted"]),
             row["verdict"],
             row["same_size"],
-            "" if pd.isna(row["mcnemar_p"]) else f"{row['mcnemar_p']:.2g}",
+            p_value(row["mcnemar_p"]),
             row["note"],
         ]
         for row in judged.to_dict("records")
@@ -256,10 +328,14 @@ def claims_markdown(config: Config, judged: pd.DataFrame, paper: Paper) -> str:
         f"**{len(judged)} claims of the paper: {counts}.**",
         study_line(config),
         *filter(None, [students_line(config, paper)]),
-        markdown_table(headers, rows, "llrrrrllrl"),
+        markdown_table(headers, rows, "llrrrrrllrl"),
         HOW_JUDGED.format(margin=paper.comparable_margin).replace("\n", " ").strip(),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def p_value(value: float | None) -> str:
+    return "" if value is None or pd.isna(value) else f"{value:.2g}"
 
 
 def points(value: float | None) -> str:

@@ -1,6 +1,7 @@
 """All finished runs of a study as one tidy table, results.csv: a row per run, seed and learner.
 
-Accuracies are percentages, losses nats, seconds those of training, flops those of one image.
+Accuracies are percentages, losses nats, seconds those of training, flops those of one image. The train-test gap is the
+finished network's accuracy on training images minus that on test images; the calibration error that on test images.
 """
 
 import os
@@ -26,7 +27,8 @@ FIGURES = [
     "test_loss",
     "parameters",
 ]
-COLUMNS = ["study", "run", "method", "learner", "seed", "epochs", *FIGURES, "seconds", "device", "flops"]
+DERIVED = ["train_test_gap", "calibration_error"]
+COLUMNS = ["study", "run", "method", "learner", "seed", "epochs", *FIGURES, *DERIVED, "seconds", "device", "flops"]
 
 
 def collect(plan: Plan, results: Path) -> "pd.DataFrame":
@@ -38,7 +40,7 @@ def collect(plan: Plan, results: Path) -> "pd.DataFrame":
 
     rows = [row for run in plan.all_runs() for row in run_rows(run, results)]
     frame = pd.DataFrame(rows, columns=COLUMNS)
-    measured = [*(name for name in FIGURES if name != "parameters"), "seconds"]
+    measured = [*(name for name in FIGURES if name != "parameters"), *DERIVED, "seconds"]
     frame[measured] = frame[measured].astype("float64").round(DECIMALS)
     return frame
 
@@ -64,11 +66,28 @@ def run_rows(run: Run, results: Path) -> list[dict[str, Any]]:
                 "seed": run.seed,
                 "epochs": metrics["epochs"],
                 **{name: figures[name] for name in [*FIGURES, "flops"]},
+                "train_test_gap": figures["fitted_accuracy"] - figures["test_accuracy"],
+                "calibration_error": read_calibration_error(run.folder(results) / f"predictions-{learner.name}.npz"),
                 "seconds": metrics["seconds"],
                 "device": metrics["device"],
             }
         )
     return rows
+
+
+def read_calibration_error(path: Path) -> float:
+    """Percent, of stored predictions; raises KdbenchError where the file is missing or damaged."""
+    import numpy as np
+
+    from kdbench.report.statistics import calibration_error
+
+    try:
+        with np.load(path) as stored:
+            return calibration_error(stored["confidence"], stored["correct"])
+    except FileNotFoundError:
+        raise KdbenchError(f"{path}: no such file: run snakemake to train the run again") from None
+    except (KeyError, ValueError, OSError) as error:
+        raise KdbenchError(f"{path}: damaged file ({error}): remove {path.parent} and run snakemake again") from None
 
 
 def check_settings(settings: dict[str, Any], run: Run, results: Path) -> None:

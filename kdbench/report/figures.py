@@ -1,4 +1,4 @@
-"""The paper's five figures, drawn from a study's results."""
+"""The paper's five figures and one of this project's own, drawn from a study's results."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from kdbench.errors import KdbenchError, unknown
 from kdbench.report.curves import draw_accuracy, draw_loss
 from kdbench.report.figure1 import draw_architecture
 from kdbench.report.gallery import draw_examples
+from kdbench.report.spread import draw_spread
 from kdbench.report.style import house_style, save
 
 DRAWINGS = {
@@ -15,6 +16,7 @@ DRAWINGS = {
     3: draw_accuracy,
     4: lambda config, results: draw_examples(4, config, results),
     5: lambda config, results: draw_examples(5, config, results),
+    6: draw_spread,
 }
 
 

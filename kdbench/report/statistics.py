@@ -1,15 +1,20 @@
-"""What a handful of seeds can say: means, 95 % intervals, paired differences and McNemar's test.
+"""What a handful of seeds can say: means, 95 % intervals, paired differences, tests, and how many seeds would say more.
 
 Thin wrappers on numpy, scipy and statsmodels. With fewer than two values there is no spread and no interval: NaN.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
+LEVEL = 1 - CONFIDENCE
+POWER = 0.8
+MOST_SEEDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,18 @@ class Sample:
     def holds(self, value: float) -> bool:
         """Whether the interval holds ``value``; false where there is no interval."""
         return self.low <= value <= self.high
+
+    def p(self, value: float, alternative: Literal["two-sided", "greater", "less"] = "two-sided") -> float:
+        """The p-value of Student's one-sample t-test against the mean ``value``; NaN with fewer than two values."""
+        if self.n < 2:
+            return float("nan")
+        distance = self.mean - value
+        if self.sd == 0:
+            t = math.copysign(math.inf, distance) if distance else 0.0
+        else:
+            t = distance / (self.sd / math.sqrt(self.n))
+        above, below = stats.t.sf(t, self.n - 1), stats.t.cdf(t, self.n - 1)
+        return float({"greater": above, "less": below, "two-sided": min(1.0, 2 * min(above, below))}[alternative])
 
 
 def sample(values: Sequence[float]) -> Sample:
@@ -55,3 +72,45 @@ def mcnemar_p(first: np.ndarray, second: np.ndarray) -> float:
         [int(np.sum(~first & second)), int(np.sum(~first & ~second))],
     ]
     return float(mcnemar(table, exact=True).pvalue)
+
+
+def adjusted(p_values: Sequence[float]) -> list[float]:
+    """p-values adjusted for their number so that of what is called significant 5 % at most is expected to be wrong.
+
+    Benjamini and Hochberg 1995, "Controlling the false discovery rate".
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    return [float(p) for p in multipletests(p_values, alpha=LEVEL, method="fdr_bh")[1]] if len(p_values) else []
+
+
+def seeds_needed(effect: float, sd: float) -> int | None:
+    """Seeds with which a paired t-test at the 5 % level sees ``effect`` with 80 % power at this spread of differences.
+
+    None where there is no spread to go by, no effect, or more than 10,000 would be needed.
+    """
+    from statsmodels.stats.power import TTestPower
+
+    if not effect or not sd > 0:
+        return None
+    size, power = abs(effect) / sd, TTestPower().power
+    low, high = 2, 2
+    while power(size, high, LEVEL) < POWER:
+        low, high = high + 1, 2 * high
+        if low > MOST_SEEDS:
+            return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(size, middle, LEVEL) >= POWER else (middle + 1, high)
+    return low
+
+
+def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error in percent: the mean gap between confidence and accuracy, over bins of confidence.
+
+    ``confidence`` of the predicted class in 0..1 and ``correct`` bool, both [N]. Guo et al. 2017, equation 3.
+    """
+    confidence, correct = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.float64)
+    # The sums of a bin's gaps, so that its share of the images is in it already.
+    gaps = stats.binned_statistic(confidence, confidence - correct, "sum", bins=bins, range=(0, 1)).statistic
+    return float(100 * np.abs(gaps).sum() / len(confidence))

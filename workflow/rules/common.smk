@@ -8,14 +8,19 @@ from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError
 from kdbench.plan import DECLARATIONS, Plan
 from kdbench.running import check_place, hold, settle_times
+from kdbench.sensitivity import variants
 
 # The rules' commands run with the Python that runs Snakemake; as a parameter its path would be one more reason to rerun.
 os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()]))
 
 FILES = " + ".join(["config.yaml", *(os.path.relpath(file) for file in workflow.overwrite_configfiles)])
 
+# Where another Snakefile imports this one as a module, its configuration is complete.
+IS_MODULE = workflow.modifier.namespace is not None
+GIVEN = {} if IS_MODULE else retyped(workflow.config_settings.config)
+
 try:
-    CONFIG = check_config(merge(config, retyped(workflow.config_settings.config)), source=FILES)
+    CONFIG = check_config(merge(config, GIVEN), source=FILES)
     PLAN = Plan(CONFIG)
     if workflow.is_main_process:
         check_place(CONFIG.results)
@@ -58,6 +63,10 @@ def hold_results():
 
 def results_folder(wildcards):
     return RESULTS
+
+
+def reuse_option(wildcards):
+    return ["--reuse", CONFIG.reuse] if CONFIG.reuse else []
 
 
 def config_json(wildcards):
@@ -106,7 +115,8 @@ def lessons_by_seeds():
     """Each lesson with the seeds that one job carries out: a wildcard, or groups of seeds_per_job seeds."""
     size = CONFIG.seeds_per_job
     for lesson in PLAN.lessons:
-        seeds = [str(seed) for seed in PLAN.seeds(lesson)]
+        seeds = [str(seed) for run in PLAN.runs.values() if run.lesson is lesson for seed in run.seeds]
+        seeds = list(dict.fromkeys(seeds))
         groups = [seeds[first : first + size] for first in range(0, len(seeds), size)]
         yield from ((lesson, group) for group in ([["{seed}"]] if size == 1 else groups))
 

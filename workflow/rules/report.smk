@@ -3,7 +3,7 @@
 
 rule collect_results:
     input:
-        run_files("metrics.json"),
+        run_files("metrics.json", "predictions-{learner}.npz"),
     output:
         "<results>/results.csv",
     log:
@@ -74,9 +74,9 @@ rule draw_figures:
                 category="Figures",
                 labels={"figure": str(number)},
             )
-            for number in range(1, 6)
+            for number in range(1, 7)
         ],
-        png=expand("<results>/figures/figure{number}.png", number=range(1, 6)),
+        png=expand("<results>/figures/figure{number}.png", number=range(1, 7)),
     log:
         "<results>/logs/draw_figures.log",
     resources:

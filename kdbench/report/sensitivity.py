@@ -1,0 +1,194 @@
+"""What one choice that the paper leaves unsaid changes: the study beside itself with one key the other way.
+
+Effects are on the test accuracy of Table 2's rows, in percentage points, paired by seed, with 95 % t-intervals;
+verdicts are those of each variant's own claims.csv.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from kdbench.config import Config
+from kdbench.files import write_text
+from kdbench.paper.reported import Paper, read_paper
+from kdbench.report.collect import by_seed, read_results
+from kdbench.report.selection import DECIMALS
+from kdbench.report.statistics import LEVEL, adjusted, paired_difference
+from kdbench.report.style import PAGE, SMALL, house_style, new_figure, save, study_note
+from kdbench.report.tables import DASH, experiments, markdown_table, signed, study_line, table2
+from kdbench.sensitivity import variants
+
+EFFECT_COLUMNS = ["change", "experiment", "run", "student", "n", "base", "effect", "low", "high", "p", "p_adjusted"]
+CLAIM_COLUMNS = ["change", "id", "claim", "verdict_base", "verdict"]
+
+
+def effects(config: Config, results: Path, paper: Paper) -> pd.DataFrame:
+    """A row per change and cell of Table 2, with EFFECT_COLUMNS; p-values adjusted over all rows.
+
+    A cell whose run the change leaves as it is has no row.
+    """
+    frame, rows = read_results(results), []
+    for name, changed in variants(config).items():
+        other = read_results(changed.results)
+        for experiment in experiments(config, paper):
+            for student, run in experiment.runs.items():
+                base, varied = (
+                    by_seed(frame, run, student, "test_accuracy"),
+                    by_seed(other, run, student, "test_accuracy"),
+                )
+                effect = paired_difference(varied, base)
+                if base == varied:
+                    continue
+                rows.append(
+                    {
+                        "change": name,
+                        "experiment": experiment.label,
+                        "run": run,
+                        "student": student,
+                        "n": effect.n,
+                        "base": round(float(np.mean(list(base.values()))), DECIMALS),
+                        "effect": round(effect.mean, DECIMALS),
+                        "low": round(effect.low, DECIMALS),
+                        "high": round(effect.high, DECIMALS),
+                        "p": effect.p(0.0),
+                    }
+                )
+    found = pd.DataFrame(rows, columns=EFFECT_COLUMNS)
+    known = found["p"].notna()
+    found.loc[known, "p_adjusted"] = adjusted(found.loc[known, "p"].tolist())
+    return found
+
+
+def changed_verdicts(config: Config, results: Path) -> pd.DataFrame:
+    """A row per change and claim whose verdict it changes, with CLAIM_COLUMNS."""
+    base, rows = read_verdicts(results), []
+    for name, changed in variants(config).items():
+        varied = read_verdicts(changed.results)
+        for id, claim in base.items():
+            if id in varied and varied[id]["verdict"] != claim["verdict"]:
+                verdicts = {"verdict_base": claim["verdict"], "verdict": varied[id]["verdict"]}
+                rows.append({"change": name, "id": id, "claim": claim["claim"], **verdicts})
+    return pd.DataFrame(rows, columns=CLAIM_COLUMNS)
+
+
+def read_verdicts(results: Path) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in records(pd.read_csv(results / "claims.csv", keep_default_na=False))}
+
+
+def distances(config: Config, results: Path, paper: Paper) -> pd.DataFrame:
+    """How far each reading's Table 2 lies from the paper's, nearest first: the root mean square of the differences.
+
+    ``all``: of accuracies; ``gains``: of each row's gain over the same student from scratch, which a data set that is
+    harder or easier for all of them does not move.
+    """
+    rows = []
+    for name, place in {"as configured": config, **variants(config)}.items():
+        table = table2(place, read_results(place.results), paper).dropna(subset=["paper"])
+        scratch = table[table["method"] == "scratch"].set_index("student")
+        rest = table[table["method"] != "scratch"]
+        ours = rest["mean"].to_numpy() - scratch["mean"].reindex(rest["student"]).to_numpy()
+        theirs = rest["paper"].to_numpy() - scratch["paper"].reindex(rest["student"]).to_numpy()
+        rows.append({"change": name, "all": rms(table["difference"].to_numpy()), "gains": rms(ours - theirs)})
+    return pd.DataFrame(rows).sort_values("gains", kind="stable", ignore_index=True)
+
+
+def rms(values: np.ndarray) -> float:
+    return round(float(np.sqrt(np.nanmean(np.square(values)))), 2)
+
+
+def draw(found: pd.DataFrame, config: Config) -> Figure:
+    """Every effect with its interval, a line a change, sorted by the largest effect; a dot a cell of Table 2."""
+    largest = found.groupby("change")["effect"].agg(lambda values: values.abs().max()).sort_values()
+    with house_style():
+        figure, bottom = new_figure(PAGE, 0.6 + 0.28 * max(len(largest), 1), study_note(config))
+        axes = figure.add_axes((0.24, bottom + 0.12, 0.74, 0.84 - bottom))
+        axes.axvline(0, color="black", linewidth=0.7)
+        for place, change in enumerate(largest.index):
+            cells = found[found["change"] == change].sort_values("effect")
+            heights = place + np.linspace(-0.3, 0.3, len(cells)) if len(cells) > 1 else [place]
+            for height, cell in zip(heights, cells.itertuples(), strict=True):
+                sure = cell.p_adjusted < LEVEL
+                color = "#D55E00" if sure else "#9a9a9a"
+                if not np.isnan(cell.low):
+                    axes.plot([cell.low, cell.high], [height, height], color=color, linewidth=0.8)
+                axes.plot(cell.effect, height, marker="o", markersize=2.5, color=color)
+        axes.set_yticks(range(len(largest)), largest.index, fontsize=SMALL)
+        axes.set_ylim(-0.6, len(largest) - 0.4)
+        axes.grid(axis="x")
+        axes.set_xlabel("effect on test accuracy (percentage points), with its 95 % interval; orange: significant")
+    return figure
+
+
+def text(found: pd.DataFrame, verdicts: pd.DataFrame, near: pd.DataFrame, config: Config) -> str:
+    """sensitivity.md: the findings in a paragraph, then the tables behind them."""
+    cells = sorted(records(found), key=lambda cell: -abs(cell["effect"]))
+    rows = [
+        [
+            cell["change"],
+            cell["experiment"],
+            cell["student"],
+            f"{cell['base']:.2f}",
+            signed(cell["effect"]),
+            DASH if pd.isna(cell["low"]) else f"{signed(cell['low'])} to {signed(cell['high'])}",
+            str(cell["n"]),
+            "" if pd.isna(cell["p_adjusted"]) else f"{cell['p_adjusted']:.2g}",
+        ]
+        for cell in cells
+    ]
+    headers = ["Change", "Row of Table 2", "Student", "Before (%)", "Effect", "95 % interval", "Seeds", "p adjusted"]
+    changes = [[row[name] for name in ("change", "claim", "verdict_base", "verdict")] for row in records(verdicts)]
+    parts = [
+        findings(cells, len(verdicts), near, list(variants(config))),
+        study_line(config),
+        "## Distance from the paper's Table 2\n\nRoot mean square of the differences, in percentage points.",
+        markdown_table(
+            ["Reading", "Gains over scratch", "Accuracies"],
+            [[row["change"], f"{row['gains']:.2f}", f"{row['all']:.2f}"] for row in records(near)],
+            "lrr",
+        ),
+        "## Verdicts that a change changes",
+        markdown_table(["Change", "Claim", "As configured", "Changed"], changes, "llll") if changes else "None.",
+        "## Effects on Table 2, largest first",
+        markdown_table(headers, rows, "lllrrrrr"),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def findings(cells: list[dict[str, Any]], verdicts: int, near: pd.DataFrame, tried: list[str]) -> str:
+    """What the tables say, in sentences; ``cells`` are the effects, largest first."""
+    sure = [cell for cell in cells if cell["p_adjusted"] < LEVEL]
+    moved = sorted({cell["change"] for cell in sure})
+    still = [name for name in tried if name not in moved]
+    said = [f"{len(tried)} changes were tried, one at a time; {len(cells)} cells of Table 2 could move."]
+    if sure:
+        top = sure[0]
+        said.append(
+            f"{len(sure)} of them move significantly, by {', '.join(moved)}; the largest by {signed(top['effect'])} "
+            f"({top['change']}, {top['experiment']}, {top['student']})."
+        )
+    if still:
+        said.append(f"No significant effect was seen of {', '.join(still)}.")
+    said.append(f"{verdicts} verdicts change." if verdicts else "No verdict changes.")
+    best, own = near.iloc[0], near[near["change"] == "as configured"].iloc[0]
+    said.append(
+        f"The reading nearest to the paper's gains over scratch is: {best['change']} "
+        f"({best['gains']:.2f} points off, root mean square; as configured {own['gains']:.2f})."
+    )
+    return " ".join(said)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def write_sensitivity(config: Config, results: Path) -> None:
+    """Write effects.csv, claims.csv, sensitivity.md and the figure into ``results``/sensitivity."""
+    paper, folder = read_paper(), results / "sensitivity"
+    found, verdicts = effects(config, results, paper), changed_verdicts(config, results)
+    write_text(folder / "effects.csv", found.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "claims.csv", verdicts.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "sensitivity.md", text(found, verdicts, distances(config, results, paper), config))
+    save(draw(found, config), folder / "sensitivity")

@@ -1,0 +1,98 @@
+"""Figure 6, this study's own: each of the paper's gains beside what two runs differ by whose seeds alone differ.
+
+A single run of each method shows a gain where it is larger than the grey band: 1.96 times the standard deviation of
+the difference of two runs, one a method, at seeds that have nothing in common.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from kdbench.config import Config
+from kdbench.paper.reported import Claim, read_paper
+from kdbench.report.claims import Study
+from kdbench.report.collect import read_results
+from kdbench.report.lettering import plain
+from kdbench.report.statistics import Sample, paired_difference, sample
+from kdbench.report.style import PAGE, SMALL, house_style, new_figure, study_note, words_figure
+
+ROW, HEAD, FOOT = 0.19, 0.42, 0.42  # inches
+OURS, PAPER, BAND = "#0072B2", "#D55E00", "#d9d9d9"
+TWO_SIDED = 1.96  # 95 % of a normal distribution
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A gain the paper reports, ours over seeds, and how far two single runs differ by chance; percentage points."""
+
+    claim: Claim
+    number: float
+    ours: Sample
+    chance: float
+
+
+def gains(config: Config, results: Path) -> list[Gain]:
+    """The paper's gains in test accuracy that this study can measure, with two seeds or more."""
+    paper = read_paper()
+    study, found = Study(config, read_results(results), results, paper), []
+    for claim in paper.claims():
+        sides = study.sides(claim)
+        about_tests = claim.first.figure == claim.second.figure == "test_accuracy"
+        if claim.kind != "above" or not claim.number or claim.number <= 0 or not about_tests or sides is None:
+            continue
+        first, second = (side.by_seed() for side in sides)
+        ours = paired_difference(first, second)
+        if ours.n < 2:
+            continue
+        spread = math.hypot(sample(list(first.values())).sd, sample(list(second.values())).sd)
+        found.append(Gain(claim, claim.number, ours, TWO_SIDED * spread))
+    return found
+
+
+def draw_spread(config: Config, results: Path) -> Figure:
+    found = gains(config, results)
+    if not found:
+        return words_figure(
+            "This study has no two seeds of the runs whose gains the paper reports, and so no spread to set them against.", study_note(config)
+        )
+    height = HEAD + ROW * len(found) + FOOT
+    shown = sum(gain.number > gain.chance for gain in found)
+    note = f"A single run of each method would show {shown} of the {len(found)} gains: those whose diamond lies outside its band."
+    figure, share = new_figure(PAGE, height, study_note(config, note))
+    whole = height / (1 - share)
+    axes = figure.add_axes((0.52, share + FOOT / whole, 0.46, ROW * len(found) / whole))
+    draw_rows(axes, found)
+    axes.legend(
+        *legend(axes), loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, handletextpad=0.4, columnspacing=1
+    )
+    return figure
+
+
+def draw_rows(axes: Axes, found: list[Gain]) -> None:
+    heights = np.arange(len(found))[::-1]
+    axes.barh(
+        heights, [2 * gain.chance for gain in found], left=[-gain.chance for gain in found], height=0.8, color=BAND
+    )
+    axes.axvline(0, color="black", linewidth=0.7)
+    for height, gain in zip(heights, found, strict=True):
+        axes.plot([gain.ours.low, gain.ours.high], [height, height], color=OURS, linewidth=1)
+    axes.plot([gain.ours.mean for gain in found], heights, "o", color=OURS, markersize=3.5)
+    axes.plot([gain.number for gain in found], heights, "D", color=PAPER, markersize=3.5)
+    axes.set_yticks(heights, [plain(gain.claim.text) for gain in found], fontsize=SMALL)
+    axes.set_ylim(-0.6, len(found) - 0.4)
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel("gain in test accuracy (percentage points)")
+
+
+def legend(axes: Axes) -> tuple[list, list[str]]:
+    with house_style():
+        marks = [
+            axes.plot([], [], "D", color=PAPER, markersize=3.5)[0],
+            axes.plot([], [], "-o", color=OURS, markersize=3.5, linewidth=1)[0],
+            axes.barh([], [], color=BAND),
+        ]
+    return marks, ["the paper's", "ours, 95 % interval", "chance, one run each"]
