@@ -2,7 +2,7 @@
 #
 #   snakemake                                      the paper itself: config.yaml
 #   snakemake --configfile presets/digits.yaml     a preset over it, into its own results folder
-#   snakemake plan | baselines | tables | figures | claims | report | sensitivity
+#   snakemake plan | baselines | tables | figures | claims | report | sensitivity | further
 from snakemake.utils import min_version
 
 min_version("9.19")
@@ -16,7 +16,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/select.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/sensitivity.smk"
+include: "workflow/rules/variations.smk"
 
 
 localrules:

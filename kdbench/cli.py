@@ -123,6 +123,12 @@ def sensitivity(arguments: argparse.Namespace) -> None:
     write_sensitivity(read_config(arguments), arguments.results)
 
 
+def further(arguments: argparse.Namespace) -> None:
+    from kdbench.report.further import write_further
+
+    write_further(read_config(arguments), arguments.results)
+
+
 def report(arguments: argparse.Namespace) -> None:
     from kdbench.report.page import write_page
 
@@ -211,7 +217,8 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb(figures, "Draw the paper's five figures, and its gains beside the spread between seeds (6).")
     sub.add_argument("--only", type=int, nargs="+", choices=range(1, 7), help="which (default: all)")
     verb(claims, "Judge each of the paper's claims.")
-    verb(sensitivity, "Compare the study with its variations, one change at a time.")
+    verb(sensitivity, "Compare the study with what the paper leaves unsaid the other way, one change at a time.")
+    verb(further, "Compare the study with the paper's own next steps: more students, more epochs.")
     verb(report, "Write the page.")
     sub = verb(plan, "Print the runs of the study; trains nothing.")
     sub.add_argument(

@@ -136,7 +136,7 @@ class Teacher(Section):
 
 
 STUDENT_NAME = re.compile(r"[A-Za-z0-9_]+")
-VARIANT_NAME = re.compile(r"[A-Za-z0-9.-]+")
+CHANGE_NAME = re.compile(r"[A-Za-z0-9.-]+")
 
 
 def distinct_seeds(seeds: list[int]) -> list[int]:
@@ -239,6 +239,18 @@ class Study(Section):
     )
 
 
+def plain_names(changes: dict[str, Any]) -> dict[str, Any]:
+    for name in changes:
+        if not CHANGE_NAME.fullmatch(name):
+            raise ValueError(f'"{name}" is no name of a change: use letters, digits, . and - only')
+    return changes
+
+
+# Each a name and the keys to lay over the study's, or null to leave it out. students: names with keys to lay over
+# theirs, or a list of names, for these students alone.
+Changes = Annotated[dict[str, dict[str, Any] | None], AfterValidator(plain_names)]
+
+
 class Config(Section):
     """The whole experiment."""
 
@@ -270,11 +282,8 @@ class Config(Section):
     reuse: str | None = Field(
         None, description="results folder of another study: its runs of the very same settings, code and data are taken"
     )
-    sensitivity: dict[str, dict[str, Any] | None] = Field(
-        {},
-        description="changes to try one at a time, each a name and keys to lay over these (students by their names), "
-        "or null to leave it out; target `sensitivity`",
-    )
+    sensitivity: Changes = Field({}, description="what the paper leaves unsaid, the other way; see above")
+    further: Changes = Field({}, description="the paper's own next steps, more students and epochs; see above")
 
     @field_validator("pathvars")
     @classmethod
@@ -303,14 +312,6 @@ class Config(Section):
         if self.seeds_per_job > 1 and any(student.seeds for student in self.students):
             raise ValueError("seeds_per_job must be 1 where a student has seeds of its own")
         return self
-
-    @field_validator("sensitivity")
-    @classmethod
-    def plain_names(cls, variants: dict[str, Any]) -> dict[str, Any]:
-        for name in variants:
-            if not VARIANT_NAME.fullmatch(name):
-                raise ValueError(f'"{name}" is no name of a change: use letters, digits, . and - only')
-        return variants
 
     @property
     def results(self) -> Path:

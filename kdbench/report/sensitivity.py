@@ -19,7 +19,7 @@ from kdbench.report.selection import DECIMALS
 from kdbench.report.statistics import LEVEL, adjusted, paired_difference
 from kdbench.report.style import PAGE, SMALL, house_style, new_figure, save, study_note
 from kdbench.report.tables import DASH, experiments, markdown_table, signed, study_line, table2
-from kdbench.sensitivity import variants
+from kdbench.variations import variations
 
 EFFECT_COLUMNS = ["change", "experiment", "run", "student", "n", "base", "effect", "low", "high", "p", "p_adjusted"]
 CLAIM_COLUMNS = ["change", "id", "claim", "verdict_base", "verdict"]
@@ -31,7 +31,7 @@ def effects(config: Config, results: Path, paper: Paper) -> pd.DataFrame:
     A cell whose run the change leaves as it is has no row.
     """
     frame, rows = read_results(results), []
-    for name, changed in variants(config).items():
+    for name, changed in variations(config, "sensitivity").items():
         other = read_results(changed.results)
         for experiment in experiments(config, paper):
             for student, run in experiment.runs.items():
@@ -65,7 +65,7 @@ def effects(config: Config, results: Path, paper: Paper) -> pd.DataFrame:
 def changed_verdicts(config: Config, results: Path) -> pd.DataFrame:
     """A row per change and claim whose verdict it changes, with CLAIM_COLUMNS."""
     base, rows = read_verdicts(results), []
-    for name, changed in variants(config).items():
+    for name, changed in variations(config, "sensitivity").items():
         varied = read_verdicts(changed.results)
         for id, claim in base.items():
             if id in varied and varied[id]["verdict"] != claim["verdict"]:
@@ -85,7 +85,7 @@ def distances(config: Config, results: Path, paper: Paper) -> pd.DataFrame:
     harder or easier for all of them does not move.
     """
     rows = []
-    for name, place in {"as configured": config, **variants(config)}.items():
+    for name, place in {"as configured": config, **variations(config, "sensitivity")}.items():
         table = table2(place, read_results(place.results), paper).dropna(subset=["paper"])
         scratch = table[table["method"] == "scratch"].set_index("student")
         rest = table[table["method"] != "scratch"]
@@ -141,7 +141,7 @@ def text(found: pd.DataFrame, verdicts: pd.DataFrame, near: pd.DataFrame, config
     headers = ["Change", "Row of Table 2", "Student", "Before (%)", "Effect", "95 % interval", "Seeds", "p adjusted"]
     changes = [[row[name] for name in ("change", "claim", "verdict_base", "verdict")] for row in records(verdicts)]
     parts = [
-        findings(cells, len(verdicts), near, list(variants(config))),
+        findings(cells, len(verdicts), near, list(variations(config, "sensitivity"))),
         study_line(config),
         "## Distance from the paper's Table 2\n\nRoot mean square of the differences, in percentage points.",
         markdown_table(
@@ -190,5 +190,7 @@ def write_sensitivity(config: Config, results: Path) -> None:
     found, verdicts = effects(config, results, paper), changed_verdicts(config, results)
     write_text(folder / "effects.csv", found.to_csv(index=False, lineterminator="\n"))
     write_text(folder / "claims.csv", verdicts.to_csv(index=False, lineterminator="\n"))
-    write_text(folder / "sensitivity.md", text(found, verdicts, distances(config, results, paper), config))
+    near = distances(config, results, paper)
+    write_text(folder / "distances.csv", near.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "sensitivity.md", text(found, verdicts, near, config))
     save(draw(found, config), folder / "sensitivity")

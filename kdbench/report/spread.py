@@ -57,11 +57,15 @@ def draw_spread(config: Config, results: Path) -> Figure:
     found = gains(config, results)
     if not found:
         return words_figure(
-            "This study has no two seeds of the runs whose gains the paper reports, and so no spread to set them against.", study_note(config)
+            "No runs whose gains the paper reports have two seeds here, and so there is no spread to set them against.",
+            study_note(config),
         )
     height = HEAD + ROW * len(found) + FOOT
     shown = sum(gain.number > gain.chance for gain in found)
-    note = f"A single run of each method would show {shown} of the {len(found)} gains: those whose diamond lies outside its band."
+    note = (
+        f"A single run of each method would show {shown} of the {len(found)} gains: those whose diamond lies outside "
+        "its band."
+    )
     figure, share = new_figure(PAGE, height, study_note(config, note))
     whole = height / (1 - share)
     axes = figure.add_axes((0.52, share + FOOT / whole, 0.46, ROW * len(found) / whole))

@@ -8,7 +8,7 @@ from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError
 from kdbench.plan import DECLARATIONS, Plan
 from kdbench.running import check_place, hold, settle_times
-from kdbench.sensitivity import variants
+from kdbench.variations import GROUPS, variations
 
 # The rules' commands run with the Python that runs Snakemake; as a parameter its path would be one more reason to rerun.
 os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()]))
@@ -37,6 +37,9 @@ ASKED_BY_GRES = "gres" in (workflow.resource_settings.default_resources or ())
 ONE_GPU = {} if ASKED_BY_GRES else {"gpu": 1}
 GPU = {**(NO_GPU if CONFIG.device == "cpu" else ONE_GPU), "slots_per_gpu": CONFIG.slots_per_gpu}
 
+
+# What the comparisons of a study's variations write beside a text and a figure.
+COMPARED = {"sensitivity": ["effects", "claims", "distances"], "further": ["gains", "trends"]}
 
 # Whose test images figures 4 and 5 show.
 EXAMPLE_METHODS = ["teacher", "scratch", "vanilla", "peer"]

@@ -8,7 +8,7 @@ from kdbench.paper.reported import read_paper
 from kdbench.report.claims import write_claims
 from kdbench.report.collect import write_results
 from kdbench.report.sensitivity import distances, effects, write_sensitivity
-from kdbench.sensitivity import variants
+from kdbench.variations import variations
 from tests.synthetic_study import study_config, write_study
 
 CHANGES = {
@@ -20,7 +20,7 @@ CHANGES = {
 def test_each_change_is_the_configuration_with_that_change_alone(config):
     values = config.model_dump(mode="json")
     study = check_config(values | {"sensitivity": {**CHANGES, "left-out": None}})
-    made = variants(study)
+    made = variations(study, "sensitivity")
     assert list(made) == [*CHANGES]
     mean = made["mean-of-peers"]
     assert (str(mean.results), mean.reuse) == ("results/digits/sensitivity/mean-of-peers", "results/digits")
@@ -40,7 +40,7 @@ def test_each_change_is_the_configuration_with_that_change_alone(config):
 def test_a_change_that_does_not_fit_is_refused_by_name(config, change, complaint):
     study = check_config(config.model_dump(mode="json") | {"sensitivity": {"it": change}})
     with pytest.raises(KdbenchError, match=complaint):
-        variants(study)
+        variations(study, "sensitivity")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def study(tmp_path):
 
     config = study_config(tmp_path / "results", seeds=[1, 2, 3])
     config = config.model_copy(update={"sensitivity": {"mean-of-peers": CHANGES["mean-of-peers"]}})
-    for place, figures in ((config, as_configured), (variants(config)["mean-of-peers"], with_a_mean)):
+    for place, figures in ((config, as_configured), (variations(config, "sensitivity")["mean-of-peers"], with_a_mean)):
         write_study(place, figures)
         write_results(place, place.results)
         write_claims(place, place.results)

@@ -1,0 +1,44 @@
+"""Variations of a study: its configuration with one change at a time, in two groups. Imports no torch.
+
+``sensitivity``: what the paper leaves unsaid, the other way. ``further``: the paper's own next steps.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from kdbench.config import Config, check_config, merge
+from kdbench.errors import KdbenchError, unknown
+
+Group = Literal["sensitivity", "further"]
+GROUPS: tuple[Group, ...] = ("sensitivity", "further")
+
+
+def variations(config: Config, group: Group) -> dict[str, Config]:
+    """Each change's name and the whole configuration with it, which writes below the study's own results folder.
+
+    Raises KdbenchError where a change does not fit the configuration.
+    """
+    changes = getattr(config, group)
+    return {name: changed(config, group, name, change) for name, change in changes.items() if change is not None}
+
+
+def changed(config: Config, group: Group, name: str, change: Mapping[str, Any]) -> Config:
+    base = config.model_dump(mode="json") | {other: {} for other in GROUPS} | {"reuse": str(config.results)}
+    overlay, source = dict(change), f"{group}.{name}"
+    if "students" in overlay:
+        overlay["students"] = changed_students(base["students"], overlay["students"], source)
+    place = {"pathvars": {"results": f"{config.results}/{group}/{name}"}}
+    return check_config(merge(merge(base, overlay), place), source)
+
+
+def changed_students(students: list[dict[str, Any]], change: Any, source: str) -> list[dict[str, Any]]:
+    """Some of the students, where ``change`` lists their names; else all, with the keys it gives for some by name."""
+    by_name = {student["name"]: student for student in students}
+    if not isinstance(change, Mapping | list):
+        raise KdbenchError(f"{source}: students: must list students' names or map names to the keys to change")
+    for student in change:
+        if student not in by_name:
+            raise KdbenchError(f"{source}: {unknown('student', student, list(by_name))}")
+    if isinstance(change, list):
+        return [by_name[name] for name in change]
+    return [merge(student, change.get(name, {})) for name, student in by_name.items()]
