@@ -72,8 +72,11 @@ def train(arguments: argparse.Namespace) -> None:
 
 def outputs(arguments: argparse.Namespace) -> None:
     from kdbench.classroom.outputs import write_outputs
+    from kdbench.classroom.reuse import take_over_outputs
 
     for run in read_runs(arguments):
+        if arguments.reuse and take_over_outputs(run, arguments.results, arguments.reuse):
+            continue
         write_outputs(run, arguments.results, arguments.threads, arguments.slots_per_gpu)
 
 
@@ -186,6 +189,8 @@ def build_parser() -> argparse.ArgumentParser:
     share = argparse.ArgumentParser(add_help=False)
     share.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     share.add_argument("--slots-per-gpu", type=int, default=1, help="processes that share one GPU (default: 1)")
+    about = "results folder of a study from which the very same runs are taken instead"
+    share.add_argument("--reuse", type=Path, metavar="FOLDER", help=about)
     run = argparse.ArgumentParser(add_help=False)
     about = "a run's name in the plan, a metrics.json to repeat, or its settings as JSON; several: one after another"
     run.add_argument("run", nargs="+", help=about)
@@ -202,9 +207,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub = verb(split, "Split the training images into training and validation, stratified.")
     sub.add_argument("--fraction", type=float, default=0.2, help="fraction held out (default: 0.2)")
     sub.add_argument("--split-seed", type=int, default=0)
-    sub = verb(train, "Train runs and evaluate their learners on the test images.", run, share)
-    about = "results folder of a study from which the very same runs are taken instead"
-    sub.add_argument("--reuse", type=Path, metavar="FOLDER", help=about)
+    verb(train, "Train runs and evaluate their learners on the test images.", run, share)
     verb(outputs, "Store the outputs of finished runs' learners on the training images.", run, share)
     sub = verb(select, "Choose the loss weights by both criteria, from validation accuracies.")
     sub.add_argument("output", type=Path, help="the JSON file to write")

@@ -17,13 +17,14 @@ from kdbench.errors import KdbenchError, unknown
 from kdbench.networks.catalogue import NETWORKS
 from kdbench.recipes.schema import FrozenPeers, Lesson, Recipe, read_recipe
 
-# Modules whose effect on a run is in its settings already: changing them reruns nothing by itself.
+# Modules that have no effect on a run, or whose effect is in its settings: changing them reruns nothing by itself.
 DECLARATIONS = (
     "kdbench.config",
     "kdbench.plan",
     "kdbench.recipes.schema",
     "kdbench.networks.catalogue",
     "kdbench.data.catalogue",
+    "kdbench.classroom.reuse",
 )
 
 

@@ -1,4 +1,6 @@
-"""Take a run's results from another study that has carried out the very same run, in place of training it again."""
+"""Take a run's results from another study that has carried out the very same run, in place of training it again.
+
+Changes no figure, so that it is no part of the code digest that runs record."""
 
 import json
 import os
@@ -30,10 +32,28 @@ def take_over(run: Run, results: Path, other: Path, identity: dict[str, Any]) ->
     if not all((source / name).is_file() for name in names):
         return False
     for name in names:
-        # Not hard links: Snakemake gives what a job made a new time, which the other study's files would share.
-        with whole_file(target / name) as place:
-            place.symlink_to(os.path.relpath(source / name, target))
+        link(source / name, target / name)
     return True
+
+
+def take_over_outputs(run: Run, results: Path, other: Path) -> bool:
+    """Link a run's stored outputs too; false where the run itself was not taken from ``other``, or has none there."""
+    source, target = run.folder(other), run.folder(results)
+    outputs = {learner.name: f"outputs-{learner.name}.safetensors" for learner in run.learners}
+    for learner, name in outputs.items():
+        weights = files_of(learner)[1]
+        taken = (target / weights).is_symlink() and (target / weights).samefile(source / weights)
+        if not taken or not (source / name).is_file():
+            return False
+    for name in outputs.values():
+        link(source / name, target / name)
+    return True
+
+
+def link(source: Path, target: Path) -> None:
+    """A relative symbolic link; a hard one would share the new time that Snakemake gives to what a job made."""
+    with whole_file(target) as place:
+        place.symlink_to(os.path.relpath(source, target.parent))
 
 
 def files_of(learner: str) -> tuple[str, str]:

@@ -37,6 +37,7 @@ class Lesson(Section):
 
     method: str = Field(pattern="^[a-z0-9-]+$", description="its name in results.csv and of its rule")
     title: str = Field(description="its row in tables and its line in figures; same placeholders as run")
+    short: str = Field(description="the same in a word or two, where there is no room")
     run: str
     for_each: Literal["study", "student", "left out", "grid point"] = "study"
     learners: Literal["teacher", "student", "students", "others", "left out"]

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from kdbench.config import Config
 from kdbench.paper.reported import Claim, read_paper
@@ -20,7 +22,7 @@ from kdbench.report.lettering import plain
 from kdbench.report.statistics import Sample, paired_difference, sample
 from kdbench.report.style import PAGE, SMALL, house_style, new_figure, study_note, words_figure
 
-ROW, HEAD, FOOT = 0.19, 0.42, 0.42  # inches
+ROW, HEAD, FOOT = 0.19, 0.35, 0.42  # inches
 OURS, PAPER, BAND = "#0072B2", "#D55E00", "#d9d9d9"
 TWO_SIDED = 1.96  # 95 % of a normal distribution
 
@@ -29,28 +31,41 @@ TWO_SIDED = 1.96  # 95 % of a normal distribution
 class Gain:
     """A gain the paper reports, ours over seeds, and how far two single runs differ by chance; percentage points."""
 
-    claim: Claim
+    label: str
     number: float
     ours: Sample
     chance: float
 
+    @property
+    def shows(self) -> bool:
+        """Whether one run of each method would tell the paper's gain from chance."""
+        return self.number > self.chance
+
 
 def gains(config: Config, results: Path) -> list[Gain]:
-    """The paper's gains in test accuracy that this study can measure, with two seeds or more."""
+    """The paper's gains of a student by one method over another that this study can measure, with two seeds or more."""
     paper = read_paper()
     study, found = Study(config, read_results(results), results, paper), []
     for claim in paper.claims():
         sides = study.sides(claim)
-        about_tests = claim.first.figure == claim.second.figure == "test_accuracy"
-        if claim.kind != "above" or not claim.number or claim.number <= 0 or not about_tests or sides is None:
+        if sides is None or not is_gain(claim):
             continue
         first, second = (side.by_seed() for side in sides)
         ours = paired_difference(first, second)
         if ours.n < 2:
             continue
         spread = math.hypot(sample(list(first.values())).sd, sample(list(second.values())).sd)
-        found.append(Gain(claim, claim.number, ours, TWO_SIDED * spread))
+        short = {lesson.method: lesson.short for lesson in study.plan.lessons}
+        label = f"{sides[0].student}: {short[claim.first.method]} over {short[claim.second.method]}"
+        found.append(Gain(plain(label), claim.number or 0.0, ours, TWO_SIDED * spread))
     return found
+
+
+def is_gain(claim: Claim) -> bool:
+    """Whether a claim is of one student's higher test accuracy, with a number."""
+    about_tests = claim.first.figure == claim.second.figure == "test_accuracy"
+    same_student = claim.first.student == claim.second.student
+    return claim.kind == "above" and about_tests and same_student and claim.number is not None and claim.number > 0
 
 
 def draw_spread(config: Config, results: Path) -> Figure:
@@ -61,18 +76,16 @@ def draw_spread(config: Config, results: Path) -> Figure:
             study_note(config),
         )
     height = HEAD + ROW * len(found) + FOOT
-    shown = sum(gain.number > gain.chance for gain in found)
     note = (
-        f"A single run of each method would show {shown} of the {len(found)} gains: those whose diamond lies outside "
-        "its band."
+        f"A single run of each method would show {sum(gain.shows for gain in found)} of the {len(found)} gains: those "
+        "whose diamond lies outside its band."
     )
     figure, share = new_figure(PAGE, height, study_note(config, note))
     whole = height / (1 - share)
-    axes = figure.add_axes((0.52, share + FOOT / whole, 0.46, ROW * len(found) / whole))
+    axes = figure.add_axes((0.3, share + FOOT / whole, 0.68, ROW * len(found) / whole))
     draw_rows(axes, found)
-    axes.legend(
-        *legend(axes), loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, handletextpad=0.4, columnspacing=1
-    )
+    with house_style():
+        figure.legend(handles=legend(), loc="upper center", ncols=3)
     return figure
 
 
@@ -86,17 +99,15 @@ def draw_rows(axes: Axes, found: list[Gain]) -> None:
         axes.plot([gain.ours.low, gain.ours.high], [height, height], color=OURS, linewidth=1)
     axes.plot([gain.ours.mean for gain in found], heights, "o", color=OURS, markersize=3.5)
     axes.plot([gain.number for gain in found], heights, "D", color=PAPER, markersize=3.5)
-    axes.set_yticks(heights, [plain(gain.claim.text) for gain in found], fontsize=SMALL)
+    axes.set_yticks(heights, [gain.label for gain in found], fontsize=SMALL)
     axes.set_ylim(-0.6, len(found) - 0.4)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("gain in test accuracy (percentage points)")
 
 
-def legend(axes: Axes) -> tuple[list, list[str]]:
-    with house_style():
-        marks = [
-            axes.plot([], [], "D", color=PAPER, markersize=3.5)[0],
-            axes.plot([], [], "-o", color=OURS, markersize=3.5, linewidth=1)[0],
-            axes.barh([], [], color=BAND),
-        ]
-    return marks, ["the paper's", "ours, 95 % interval", "chance, one run each"]
+def legend() -> list[Line2D | Patch]:
+    return [
+        Line2D([], [], linestyle="none", marker="D", color=PAPER, markersize=3.5, label="the paper's gain"),
+        Line2D([], [], marker="o", color=OURS, markersize=3.5, linewidth=1, label="ours, with its 95 % interval"),
+        Patch(color=BAND, label="chance alone, a run of each method"),
+    ]

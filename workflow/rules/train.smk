@@ -64,6 +64,7 @@ for lesson, seeds in lessons_by_seeds():
             results=results_folder,
             settings=settings_of(pattern, seeds),
             code=code_of(pattern, seeds),
+            reuse=reuse_option,
         shell:
             "python3 -m kdbench outputs {params.settings:q} --results {params.results:q} --threads {threads}"
-            " --slots-per-gpu {resources.slots_per_gpu} > {log:q} 2>&1"
+            " --slots-per-gpu {resources.slots_per_gpu} {params.reuse:q} > {log:q} 2>&1"
