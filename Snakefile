@@ -31,6 +31,10 @@ localrules:
 
 onstart:
     hold_results()
+    # Its limit of 100 new jobs a second makes it go through all waiting jobs again every second: a third of a processor,
+    # where a study has hundreds.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
 
 
 rule all:

@@ -161,6 +161,12 @@ def config(arguments: argparse.Namespace) -> None:
     print(config_reference(), end="")
 
 
+def quote(arguments: argparse.Namespace) -> None:
+    from kdbench.report.quote import update
+
+    update(arguments.documents, arguments.studies)
+
+
 def methods(arguments: argparse.Namespace) -> None:
     from kdbench.recipes.schema import read_recipe, recipe_names
 
@@ -215,7 +221,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--seeds", nargs="+", type=int, required=True)
     sub.add_argument("--students", nargs="+", required=True)
     verb(collect, "Gather all metrics into R/results.csv.")
-    verb(tables, "Write tables 1 and 2 beside the paper's numbers.")
+    verb(tables, "Write tables 1 and 2 beside the paper's numbers, and table 3: regularisation.")
     verb(examples, "Keep the few test images that figures 4 and 5 show.")
     sub = verb(figures, "Draw the paper's five figures, and its gains beside the spread between seeds (6).")
     sub.add_argument("--only", type=int, nargs="+", choices=range(1, 7), help="which (default: all)")
@@ -238,6 +244,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--markdown", action="store_true", help="as the table in the docs")
     verb(config, "Describe every key of the configuration, as in the docs.")
     verb(methods, "List the methods: the recipes a study can run.")
+    sub = verb(quote, "Bring the numbers that documents quote from published studies up to date.")
+    sub.add_argument("documents", nargs="+", type=Path, metavar="DOCUMENT", help="a Markdown file with quotations")
+    sub.add_argument("--studies", type=Path, default=Path("results/reference"), help="(default: results/reference)")
     return parser
 
 
@@ -260,7 +269,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def default_results(arguments: argparse.Namespace) -> Path:
-    needs_none = arguments.action in (networks, methods, config)
+    needs_none = arguments.action in (networks, methods, config, quote)
     return Path() if needs_none else read_config(arguments).results
 
 

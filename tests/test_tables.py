@@ -1,15 +1,17 @@
-"""Tables 1 and 2 beside the paper's."""
+"""Tables 1 and 2 beside the paper's, and Table 3."""
 
 import csv
 import json
 import math
 import statistics
 
+import numpy as np
 import pytest
 
-from kdbench.report.collect import write_results
+from kdbench.report.collect import read_results, write_results
 from kdbench.report.selection import select
-from kdbench.report.tables import latex_text, write_tables
+from kdbench.report.tables import write_tables
+from kdbench.report.text_table import latex_text
 from tests.synthetic_study import students, study_config, write_study
 
 NINE_ROWS = [
@@ -57,7 +59,7 @@ def test_table_2_has_the_papers_order_whatever_the_students_order(tmp_path):
     tables = make_tables(study_config(tmp_path / "study", students=students("mobilenet", "alexnet", "lenet")))
     headers, rows = markdown_rows(tables / "table2.md")
     assert [row[0] for row in rows] == NINE_ROWS
-    assert headers[1::3] == ["mobilenet (S3)", "alexnet (S1)", "lenet (S2)"]
+    assert headers[1::3] == ["mobilenet (S3): ours", "alexnet (S1): ours", "lenet (S2): ours"]
 
 
 def test_a_cell_of_table_2_is_mean_and_sd_over_seeds_beside_the_papers_number(tables):
@@ -106,9 +108,10 @@ def test_table_1_marks_the_points_that_selection_chooses(tmp_path):
 def test_one_seed_has_no_spread(tmp_path):
     tables = make_tables(study_config(tmp_path / "study", seeds=[1]))
     assert {row["sd"] for row in read_csv(tables / "table2.csv")} == {""}
-    text = (tables / "table2.md").read_text()
-    assert "nan" not in text
-    assert not any(" ± " in cell for row in markdown_rows(tables / "table2.md")[1] for cell in row)
+    assert {row["gap_sd"] for row in read_csv(tables / "table3.csv")} == {""}
+    for path in (tables / "table2.md", tables / "table3.md"):
+        assert "nan" not in path.read_text()
+        assert not any(" ± " in cell for row in markdown_rows(path)[1] for cell in row)
 
 
 def test_four_students_make_four_groups_of_columns_and_dashes_where_the_paper_has_nothing(tmp_path):
@@ -116,7 +119,7 @@ def test_four_students_make_four_groups_of_columns_and_dashes_where_the_paper_ha
         study_config(tmp_path / "study", students=students("alexnet", "lenet", "mobilenet", "resnet8"))
     )
     headers, rows = markdown_rows(tables / "table2.md")
-    assert headers[1::3] == ["alexnet (S1)", "lenet (S2)", "mobilenet (S3)", "resnet8"]
+    assert headers[1::3] == [f"{name}: ours" for name in ("alexnet (S1)", "lenet (S2)", "mobilenet (S3)", "resnet8")]
     assert [row[0] for row in rows[:4]] == [*NINE_ROWS[:3], "Alternate: teacher to alexnet, lenet, mobilenet"]
     assert rows[4][0] == "Alternate: teacher, alexnet, lenet, mobilenet to resnet8"
     assert len(rows) == 3 + 2 * 4
@@ -129,7 +132,7 @@ def test_four_students_make_four_groups_of_columns_and_dashes_where_the_paper_ha
 def test_two_students_make_two_groups_of_columns(tmp_path):
     tables = make_tables(study_config(tmp_path / "study", students=students("lenet", "mobilenet")))
     headers, rows = markdown_rows(tables / "table2.md")
-    assert headers[1::3] == ["lenet (S2)", "mobilenet (S3)"]
+    assert headers[1::3] == ["lenet (S2): ours", "mobilenet (S3): ours"]
     assert rows[2][2::3] == ["55.00", "82.88"]
     assert len(rows) == 3 + 2 * 2
 
@@ -159,9 +162,57 @@ def test_every_table_states_the_study_its_seeds_and_its_deviations(tmp_path):
     plain = (
         "Half & half. Seeds: 4, 7 (of the runs that tune weights: 4). Differs from the paper: data: 50 % of it; one_b."
     )
-    for name in ("table1", "table2"):
+    for name in ("table1", "table2", "table3"):
         assert plain in (tables / f"{name}.md").read_text().splitlines()
         assert latex_text(plain) in (tables / f"{name}.tex").read_text()
+
+
+def test_table_3_has_the_rows_of_table_2_and_two_columns_a_student(tables):
+    headers, rows = markdown_rows(tables / "table3.md")
+    assert headers == [
+        "Experiment",
+        *("alexnet (S1): gap", "ECE"),
+        *("lenet (S2): gap", "ECE"),
+        *("mobilenet (S3): gap", "ECE"),
+    ]
+    assert [row[0] for row in rows] == NINE_ROWS
+    assert rows[3][5:] == ["–", "–"]
+    keys = ["experiment", "method", "run", "student", "n"]
+    of_table2, of_table3 = ([[row[key] for key in keys] for row in read_csv(tables / f"table{n}.csv")] for n in (2, 3))
+    assert of_table3 == of_table2
+
+
+def test_a_cell_of_table_3_is_mean_and_sd_over_seeds(tmp_path):
+    config = study_config(tmp_path / "study", seeds=[1, 2, 3])
+    fitted, test = {1: 80.0, 2: 82.0, 3: 87.0}, {1: 70.0, 2: 75.0, 3: 71.0}
+    write_study(config, lambda run, _: {"fitted_accuracy": fitted[run.seed], "test_accuracy": test[run.seed]})
+    for path in config.results.glob("runs/*/seed*/predictions-*.npz"):
+        stored = dict(np.load(path))
+        np.savez(path, **stored | {"confidence": np.ones_like(stored["confidence"])})
+    write_results(config, config.results)
+    write_tables(config, config.results)
+    [row] = [row for row in read_csv(config.results / "tables/table3.csv") if row["run"] == "vanilla-lenet"]
+    assert (row["method"], row["student"], row["n"]) == ("vanilla", "lenet", "3")
+    # Gaps 10, 7 and 16; always certain, the networks are overconfident by 30, 25 and 29.
+    assert float(row["gap"]) == pytest.approx(11)
+    assert float(row["gap_sd"]) == pytest.approx(math.sqrt(21), abs=1e-6)
+    assert float(row["calibration_error"]) == pytest.approx(28)
+    assert float(row["calibration_error_sd"]) == pytest.approx(math.sqrt(7), abs=1e-6)
+    _, rows = markdown_rows(config.results / "tables/table3.md")
+    assert rows[1][3:5] == ["+11.00 ± 4.58 (3)", "28.00 ± 2.65"]
+
+
+def test_in_table_3_test_above_training_is_negative_and_a_missing_figure_a_dash(tmp_path):
+    config = study_config(tmp_path / "study", seeds=[1])
+    write_study(config, lambda run, _: {"fitted_accuracy": 60.0, "test_accuracy": 75.5})
+    write_results(config, config.results)
+    frame = read_results(config.results)
+    frame.loc[frame["run"] == "vanilla-lenet", ["train_test_gap", "calibration_error"]] = None
+    frame.to_csv(config.results / "results.csv", index=False)
+    write_tables(config, config.results)
+    _, rows = markdown_rows(config.results / "tables/table3.md")
+    assert rows[0][3] == "−15.50 (1)"
+    assert rows[1][3:5] == ["–", "–"]
 
 
 def test_latex_text_has_no_bare_special_character():
@@ -178,10 +229,23 @@ def test_the_latex_table_is_booktabs_with_as_many_cells_in_each_row(tables):
     assert "\\begin{tabular}{lrrrrrrrrr}" in lines
 
 
+def test_table_3_in_latex_has_two_columns_under_each_student(tables):
+    lines = (tables / "table3.tex").read_text().splitlines()
+    assert "\\begin{tabular}{lrrrrrr}" in lines
+    assert (
+        r" & \multicolumn{2}{c}{alexnet (S1)} & \multicolumn{2}{c}{lenet (S2)} & \multicolumn{2}{c}{mobilenet (S3)} \\"
+        in lines
+    )
+    assert r"\cmidrule(lr){2-3} \cmidrule(lr){4-5} \cmidrule(lr){6-7}" in lines
+    assert r"Experiment & gap & ECE & gap & ECE & gap & ECE \\" in lines
+    body = lines[lines.index("\\midrule") + 1 : lines.index("\\bottomrule")]
+    assert len(body) == 9 and {line.count(" & ") for line in body} == {6}
+
+
 def test_tables_written_twice_are_the_same_files(tmp_path):
     config = study_config(tmp_path / "study")
     before = {path.name: path.read_bytes() for path in make_tables(config).iterdir()}
     write_tables(config, config.results)
     assert {path.name: path.read_bytes() for path in (config.results / "tables").iterdir()} == before
-    assert sorted(before) == [f"table{n}.{kind}" for n in (1, 2) for kind in ("csv", "md", "tex")]
+    assert sorted(before) == [f"table{n}.{kind}" for n in (1, 2, 3) for kind in ("csv", "md", "tex")]
     assert all(math.isfinite(float(row["mean"])) for row in read_csv(config.results / "tables" / "table2.csv"))

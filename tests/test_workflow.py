@@ -32,7 +32,7 @@ def contract(students):
     """Every path of the contract, below the results folder, for these students and one seed."""
     paths = ["data/train.safetensors", "data/test.safetensors", "data/dataset.json", "selection.json", "results.csv"]
     paths += ["report.html", "claims.csv", "claims.md"]
-    paths += [f"tables/table{number}.{kind}" for number in (1, 2) for kind in ("csv", "md", "tex")]
+    paths += [f"tables/table{number}.{kind}" for number in (1, 2, 3) for kind in ("csv", "md", "tex")]
     paths += [f"figures/figure{number}.{kind}" for number in range(1, 7) for kind in ("svg", "png")]
     runs = {"teacher": ["teacher"], "peer": students}
     for weights in GRID:

@@ -33,14 +33,9 @@ from kdbench.plan import Plan, format_weights
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.selection import DECIMALS, tune_run
 from kdbench.report.statistics import LEVEL, Sample, adjusted, mcnemar_p, paired_difference, sample, seeds_needed
-from kdbench.report.tables import (
-    DASH,
-    markdown_table,
-    selected_weights,
-    signed,
-    students_line,
-    study_line,
-)
+from kdbench.report.study_notes import students_line, study_line
+from kdbench.report.tables import selected_weights
+from kdbench.report.text_table import DASH, markdown_table, signed
 
 Verdict = Literal["reproduced", "not reproduced", "undecided", "not tested"]
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "not reproduced", "undecided", "not tested")

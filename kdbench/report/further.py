@@ -21,8 +21,8 @@ from kdbench.report.collect import by_seed, read_results
 from kdbench.report.curves import line_label
 from kdbench.report.lettering import cut, plain
 from kdbench.report.selection import DECIMALS
-from kdbench.report.sensitivity import records
 from kdbench.report.statistics import LEVEL, adjusted, paired_difference
+from kdbench.report.study_notes import study_line
 from kdbench.report.style import (
     PAGE,
     POINTS,
@@ -34,7 +34,7 @@ from kdbench.report.style import (
     study_note,
     words_figure,
 )
-from kdbench.report.tables import DASH, markdown_table, signed, study_line
+from kdbench.report.text_table import DASH, markdown_table, records, signed
 from kdbench.variations import variations
 
 COLUMNS = ["change", "method", "run", "student", "peers", "epochs", "n", "gain", "low", "high"]
@@ -87,17 +87,19 @@ def along_peers(config: Config, table: pd.DataFrame) -> pd.DataFrame:
     return table[(table["epochs"] == config.training.epochs) & table["method"].isin(["vanilla", "peer"])]
 
 
-def along_epochs(config: Config, table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that differ in the number of epochs alone: of as many students as the study has."""
-    whole = table.groupby("change")["student"].transform("nunique") == len(config.students)
-    return table[whole]
+def along_epochs(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that differ in the number of epochs alone: of the students that took part with most numbers of them."""
+    together = table.groupby("change")["student"].agg(lambda students: "+".join(sorted(set(students))))
+    among = table["change"].map(together)
+    varied = table.groupby(among)["epochs"].nunique()
+    return table[among == varied.idxmax()] if len(varied) else table
 
 
 def trends(config: Config, each: pd.DataFrame) -> pd.DataFrame:
     """How much more is gained with the most than with the fewest peers, and epochs; with TREND_COLUMNS."""
     rows = []
     live = along_peers(config, each)
-    for along, table in (("peers", live[live["method"] == "peer"]), ("epochs", along_epochs(config, each))):
+    for along, table in (("peers", live[live["method"] == "peer"]), ("epochs", along_epochs(each))):
         for (method, student), group in table.groupby(["method", "student"], sort=False):
             few, many = group[along].min(), group[along].max()
             if few == many:
@@ -117,7 +119,7 @@ def draw(config: Config, table: pd.DataFrame) -> Figure:
     students = [student.name for student in config.students]
     rows = [
         (name, part)
-        for name, part in (("peers", along_peers(config, table)), ("epochs", along_epochs(config, table)))
+        for name, part in (("peers", along_peers(config, table)), ("epochs", along_epochs(table)))
         if part[name].nunique() > 1
     ]
     if not rows:

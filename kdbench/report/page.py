@@ -11,9 +11,11 @@ from kdbench.files import write_text
 from kdbench.paper.deviations import deviations
 from kdbench.paper.reported import read_paper
 from kdbench.report import page_content as content
+from kdbench.report import regularisation
 from kdbench.report.claims import HOW_JUDGED
 from kdbench.report.collect import read_results
-from kdbench.report.tables import HOW_TO_READ, student_headers, students_line, teacher_line
+from kdbench.report.study_notes import student_headers, students_line
+from kdbench.report.tables import HOW_TO_READ, teacher_line
 
 
 def write_page(config: Config, results: Path) -> None:
@@ -38,7 +40,13 @@ def render(config: Config, results: Path) -> str:
         how_to_read=HOW_TO_READ,
         students=student_headers(config, paper),
         table1=content.table1_rows(config, content.read_rows(results / "tables" / "table1.csv")),
-        table2=content.table2_rows(config, content.read_rows(results / "tables" / "table2.csv")),
+        table2=content.experiment_rows(
+            config, content.read_rows(results / "tables" / "table2.csv"), content.accuracy_cells
+        ),
+        table3=content.experiment_rows(
+            config, content.read_rows(results / "tables" / "table3.csv"), content.regularisation_cells
+        ),
+        table3_caption=f"{regularisation.CAPTION} {regularisation.HOW_TO_READ}",
         selection=content.selection_sentences(config, results),
         figures=content.figures(config, results),
         costs=content.cost_rows(runs),

@@ -8,7 +8,7 @@ import csv
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -19,7 +19,9 @@ from kdbench.errors import KdbenchError
 from kdbench.plan import format_weights
 from kdbench.report.claims import VERDICTS
 from kdbench.report.objective import find_selection
-from kdbench.report.tables import DASH, cells, signed
+from kdbench.report.regularisation import gap_and_error
+from kdbench.report.tables import cells
+from kdbench.report.text_table import DASH, signed
 
 LARGEST_SVG = 600_000  # bytes; a larger figure is shown as PNG, so that the page stays small
 DEEPEST_SHADE = 10.0  # percentage points from the paper at which a difference has its full colour
@@ -114,15 +116,27 @@ def accuracy_cells(row: dict[str, str] | None) -> list[Cell]:
     return [Cell(ours, figures["mean"]), Cell(reported, figures["paper"]), Cell(difference, gap, tone, shade)]
 
 
-def table2_rows(config: Config, tidy: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """A row an experiment: its name, its method, and three cells a student."""
+def regularisation_cells(row: dict[str, str] | None) -> list[Cell]:
+    """Gap and calibration error of one row of table3.csv; dashes where there is none."""
+    if row is None:
+        return [Cell(DASH)] * 2
+    names = ("gap", "gap_sd", "calibration_error", "calibration_error_sd")
+    figures = {name: number(row[name]) for name in names}
+    gap, error = gap_and_error({**figures, "n": row["n"]})
+    return [Cell(gap, figures["gap"]), Cell(error, figures["calibration_error"])]
+
+
+def experiment_rows(
+    config: Config, tidy: list[dict[str, str]], cells_of: Callable[[dict[str, str] | None], list[Cell]]
+) -> list[dict[str, Any]]:
+    """A row an experiment of table2.csv or table3.csv: its name, and each student's cells."""
     experiments: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
     for row in tidy:
         experiments.setdefault((row["experiment"], row["method"]), {})[row["student"]] = row
     return [
         {
             "experiment": experiment,
-            "cells": [cell for student in config.students for cell in accuracy_cells(by_student.get(student.name))],
+            "cells": [cell for student in config.students for cell in cells_of(by_student.get(student.name))],
         }
         for (experiment, _), by_student in experiments.items()
     ]

@@ -15,10 +15,13 @@ from kdbench.config import Config
 from kdbench.files import write_text
 from kdbench.paper.reported import Paper, read_paper
 from kdbench.report.collect import by_seed, read_results
+from kdbench.report.experiments import experiments
 from kdbench.report.selection import DECIMALS
 from kdbench.report.statistics import LEVEL, adjusted, paired_difference
+from kdbench.report.study_notes import study_line
 from kdbench.report.style import PAGE, SMALL, house_style, new_figure, save, study_note
-from kdbench.report.tables import DASH, experiments, markdown_table, signed, study_line, table2
+from kdbench.report.tables import table2
+from kdbench.report.text_table import DASH, markdown_table, records, signed
 from kdbench.variations import variations
 
 EFFECT_COLUMNS = ["change", "experiment", "run", "student", "n", "base", "effect", "low", "high", "p", "p_adjusted"]
@@ -178,10 +181,6 @@ def findings(cells: list[dict[str, Any]], verdicts: int, near: pd.DataFrame, tri
         f"({best['gains']:.2f} points off, root mean square; as configured {own['gains']:.2f})."
     )
     return " ".join(said)
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def write_sensitivity(config: Config, results: Path) -> None:

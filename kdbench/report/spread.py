@@ -18,11 +18,13 @@ from kdbench.config import Config
 from kdbench.paper.reported import Claim, read_paper
 from kdbench.report.claims import Study
 from kdbench.report.collect import read_results
-from kdbench.report.lettering import plain
+from kdbench.report.lettering import cut, plain
 from kdbench.report.statistics import Sample, paired_difference, sample
-from kdbench.report.style import PAGE, SMALL, house_style, new_figure, study_note, words_figure
+from kdbench.report.style import PAGE, POINTS, SMALL, house_style, new_figure, study_note, words_figure
 
 ROW, HEAD, FOOT = 0.19, 0.35, 0.42  # inches
+LEFT = 0.3  # of the width, for labels
+LABEL = (LEFT - 0.02) * PAGE * POINTS
 OURS, PAPER, BAND = "#0072B2", "#D55E00", "#d9d9d9"
 TWO_SIDED = 1.96  # 95 % of a normal distribution
 
@@ -72,7 +74,8 @@ def draw_spread(config: Config, results: Path) -> Figure:
     found = gains(config, results)
     if not found:
         return words_figure(
-            "No runs whose gains the paper reports have two seeds here, and so there is no spread to set them against.",
+            "No runs of a student whose gains the paper reports have two seeds here, so that there is no spread to set "
+            "them against.",
             study_note(config),
         )
     height = HEAD + ROW * len(found) + FOOT
@@ -82,7 +85,7 @@ def draw_spread(config: Config, results: Path) -> Figure:
     )
     figure, share = new_figure(PAGE, height, study_note(config, note))
     whole = height / (1 - share)
-    axes = figure.add_axes((0.3, share + FOOT / whole, 0.68, ROW * len(found) / whole))
+    axes = figure.add_axes((LEFT, share + FOOT / whole, 0.98 - LEFT, ROW * len(found) / whole))
     draw_rows(axes, found)
     with house_style():
         figure.legend(handles=legend(), loc="upper center", ncols=3)
@@ -99,7 +102,7 @@ def draw_rows(axes: Axes, found: list[Gain]) -> None:
         axes.plot([gain.ours.low, gain.ours.high], [height, height], color=OURS, linewidth=1)
     axes.plot([gain.ours.mean for gain in found], heights, "o", color=OURS, markersize=3.5)
     axes.plot([gain.number for gain in found], heights, "D", color=PAPER, markersize=3.5)
-    axes.set_yticks(heights, [gain.label for gain in found], fontsize=SMALL)
+    axes.set_yticks(heights, [cut(gain.label, LABEL, SMALL) for gain in found], fontsize=SMALL)
     axes.set_ylim(-0.6, len(found) - 0.4)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("gain in test accuracy (percentage points)")

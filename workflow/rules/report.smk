@@ -22,13 +22,13 @@ rule write_tables:
     input:
         "<results>/results.csv",
     output:
-        csv=expand("<results>/tables/table{number}.csv", number=[1, 2]),
+        csv=expand("<results>/tables/table{number}.csv", number=[1, 2, 3]),
         markdown=report(
-            expand("<results>/tables/table{number}.md", number=[1, 2]),
+            expand("<results>/tables/table{number}.md", number=[1, 2, 3]),
             caption="../report/tables.rst",
             category="Tables",
         ),
-        tex=expand("<results>/tables/table{number}.tex", number=[1, 2]),
+        tex=expand("<results>/tables/table{number}.tex", number=[1, 2, 3]),
     log:
         "<results>/logs/write_tables.log",
     resources:

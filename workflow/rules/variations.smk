@@ -49,7 +49,9 @@ for GROUP in ASKED:
         input:
             "<results>/results.csv",
             "<results>/claims.csv",
-            expand(f"<results>/{GROUP}/{{change}}/{{file}}", change=VARIATIONS[GROUP], file=["results.csv", "claims.csv"]),
+            expand(
+                f"<results>/{GROUP}/{{change}}/{{file}}", change=VARIATIONS[GROUP], file=["results.csv", "claims.csv"]
+            ),
         output:
             csv=[f"<results>/{GROUP}/{name}.csv" for name in COMPARED[GROUP]],
             text=f"<results>/{GROUP}/{GROUP}.md",

@@ -1,0 +1,96 @@
+"""The published studies: redrawn from what is committed, without training, to what is committed."""
+
+import os
+import random
+import re
+import shutil
+
+import pandas as pd
+import pytest
+
+from kdbench.config import load_config
+from kdbench.report.further import write_further
+from kdbench.report.sensitivity import write_sensitivity
+from tests.conftest import ROOT
+from tests.test_workflow import MENTOR_RULES, TRAINING_RULES, planned
+
+REFERENCE = ROOT / "results/reference"
+# Studies whose runs are published, and those of which only comparisons are, since their runs are another study's.
+STUDIES = sorted(path.parent.name for path in REFERENCE.glob("*/runs") if any(path.glob("*/seed*/metrics.json")))
+COMPARISONS = sorted(
+    path.relative_to(REFERENCE) for path in REFERENCE.glob("*/*/*.md") if path.parent.name == path.stem
+)
+NEVER_PUBLISHED = shutil.ignore_patterns(
+    "weights-*", "outputs-*", "selected.json", "logs", "checkpoint*", "t*.safetensors"
+)
+
+
+def config_files(study: str) -> list[str]:
+    """The configuration files of a published study, as its own preset names them."""
+    text = (ROOT / f"presets/reference/{study}.yaml").read_text()
+    return re.search(r"^# snakemake .*--configfile (.+)$", text, re.M)[1].split()
+
+
+def as_cloned(study: str, folder):
+    """What is published of a study in a copy of the project, with a clone's arbitrary file times."""
+    shutil.copytree(REFERENCE / study, folder / "results/reference" / study, ignore=NEVER_PUBLISHED)
+    shuffle = random.Random(0)
+    for path in sorted((folder / "results").rglob("*")):
+        moment = 1_700_000_000 + shuffle.random() * 1000
+        os.utime(path, (moment, moment))
+    return folder / "results/reference" / study
+
+
+def test_there_are_published_studies():
+    assert "digits" in STUDIES
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_published_study_is_redrawn_as_it_is_without_training(study, clone, snakemake):
+    folder = clone(study)
+    results = as_cloned(study, folder)
+    for made in ("tables", "figures"):
+        shutil.rmtree(results / made)
+    (results / "claims.csv").unlink()
+    command = ("tables", "figures", "claims", "--configfile", *config_files(study))
+    jobs = planned(snakemake(folder, "-n", *command))
+    assert {"write_tables", "draw_figures", "judge_claims"} <= set(jobs)
+    assert not set(jobs) & {*TRAINING_RULES, *MENTOR_RULES, "prepare_data", "split_validation", "pick_examples"}
+    snakemake(folder, *command)
+    for path in [*(REFERENCE / study / "tables").iterdir(), REFERENCE / study / "claims.csv"]:
+        again = results / path.relative_to(REFERENCE / study)
+        assert again.read_text() == path.read_text(), path.name
+    drawn = {path.name for path in (results / "figures").iterdir()}
+    assert drawn == {path.name for path in (REFERENCE / study / "figures").iterdir()}
+
+
+@pytest.mark.parametrize("comparison", COMPARISONS, ids=str)
+def test_a_published_comparison_is_made_again_from_the_published_results(comparison, tmp_path, monkeypatch):
+    study, group = comparison.parts[:2]
+    shutil.copytree(REFERENCE / study, tmp_path / "results/reference" / study, ignore=NEVER_PUBLISHED)
+    config = load_config([ROOT / "config.yaml", *(ROOT / file for file in config_files(study))])
+    monkeypatch.chdir(tmp_path)
+    {"sensitivity": write_sensitivity, "further": write_further}[group](config, config.results)
+    for path in (REFERENCE / study / group).glob("*.*"):
+        again = tmp_path / "results/reference" / path.relative_to(REFERENCE)
+        if path.suffix in (".csv", ".md"):
+            assert again.read_text() == path.read_text(), path.name
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_published_table_and_page_names_how_its_study_differs_from_the_paper(study):
+    config = load_config([ROOT / "config.yaml", *(ROOT / file for file in config_files(study))])
+    assert config.study.deviations
+    for name in ("tables/table1.md", "tables/table2.md", "tables/table2.tex", "claims.md", "report.html"):
+        text = (REFERENCE / study / name).read_text()
+        for words in ("data:", "teacher:"):
+            assert words in text, (name, words)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_published_study_has_the_seeds_its_preset_names(study):
+    config = load_config([ROOT / "config.yaml", *(ROOT / file for file in config_files(study))])
+    results = pd.read_csv(REFERENCE / study / "results.csv")
+    for student in config.students:
+        found = results[results["run"] == f"scratch-{student.name}"]["seed"]
+        assert sorted(found) == sorted(student.seeds or config.seeds)
