@@ -136,7 +136,7 @@ class Teacher(Section):
 
 
 STUDENT_NAME = re.compile(r"[A-Za-z0-9_]+")
-CHANGE_NAME = re.compile(r"[A-Za-z0-9.-]+")
+CHANGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
 
 def distinct_seeds(seeds: list[int]) -> list[int]:
@@ -242,7 +242,7 @@ class Study(Section):
 def plain_names(changes: dict[str, Any]) -> dict[str, Any]:
     for name in changes:
         if not CHANGE_NAME.fullmatch(name):
-            raise ValueError(f'"{name}" is no name of a change: use letters, digits, . and - only')
+            raise ValueError(f'"{name}" is no name of a change: use letters, digits, . and - only, no . or - first')
     return changes
 
 

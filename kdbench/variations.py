@@ -12,6 +12,9 @@ from kdbench.errors import KdbenchError, unknown
 Group = Literal["sensitivity", "further"]
 GROUPS: tuple[Group, ...] = ("sensitivity", "further")
 
+# A change shares the study's images and stands below its results folder, from where it takes runs.
+NOT_CHANGED = ("data", "pathvars", "reuse", *GROUPS)
+
 
 def variations(config: Config, group: Group) -> dict[str, Config]:
     """Each change's name and the whole configuration with it, which writes below the study's own results folder.
@@ -25,6 +28,9 @@ def variations(config: Config, group: Group) -> dict[str, Config]:
 def changed(config: Config, group: Group, name: str, change: Mapping[str, Any]) -> Config:
     base = config.model_dump(mode="json") | {other: {} for other in GROUPS} | {"reuse": str(config.results)}
     overlay, source = dict(change), f"{group}.{name}"
+    for key in NOT_CHANGED:
+        if key in overlay:
+            raise KdbenchError(f"{source}: {key}: a change keeps the study's: remove the key, or make another preset")
     if "students" in overlay:
         overlay["students"] = changed_students(base["students"], overlay["students"], source)
     place = {"pathvars": {"results": f"{config.results}/{group}/{name}"}}
@@ -37,8 +43,12 @@ def changed_students(students: list[dict[str, Any]], change: Any, source: str) -
     if not isinstance(change, Mapping | list):
         raise KdbenchError(f"{source}: students: must list students' names or map names to the keys to change")
     for student in change:
+        if not isinstance(student, str):
+            raise KdbenchError(f"{source}: students: must list the names of students alone, got {student!r}")
         if student not in by_name:
             raise KdbenchError(f"{source}: {unknown('student', student, list(by_name))}")
+        if isinstance(change, Mapping) and not isinstance(change[student], Mapping):
+            raise KdbenchError(f"{source}: students.{student}: must be keys to change, got {change[student]!r}")
     if isinstance(change, list):
         return [by_name[name] for name in change]
     return [merge(student, change.get(name, {})) for name, student in by_name.items()]

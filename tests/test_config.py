@@ -75,6 +75,60 @@ def test_names_that_cannot_be_part_of_a_path_are_refused(values, name):
     assert "students[0].name" in refusal({**values, "students": [{"name": name, "network": {"name": "lenet"}}]})
 
 
+def with_seeds(values, **seeds):
+    """The students, those named with seeds of their own."""
+    return {**values, "students": [{**it, "seeds": seeds.get(it["name"])} for it in values["students"]]}
+
+
+@pytest.mark.parametrize(
+    ("lenet", "study", "missing"),
+    [
+        ([2, 3], {"seeds": [1, 2]}, "1"),
+        ([5], {"seeds": [10, 2]}, "2, 10"),
+        ([1, 2], {"seeds": [1], "tune": {"seeds": [7]}}, "7"),
+    ],
+)
+def test_a_student_whose_seeds_lack_some_of_the_studys_is_named_with_them(values, lenet, study, missing):
+    message = refusal(merge(with_seeds(values, alexnet=[1, 2, 7, 10], lenet=lenet), study))
+    assert f"config.yaml: the seeds of the student lenet lack {missing}: " in message
+    assert "alexnet" not in message
+
+
+def test_a_student_may_have_more_seeds_than_the_study(values):
+    config = check_config(with_seeds({**values, "seeds": [1]}, lenet=[3, 2, 1]))
+    assert [student.seeds for student in config.students] == [None, [3, 2, 1], None]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [
+        ([], "students[1].seeds: list should have at least 1 item"),
+        ([1, 2, 1], "students[1].seeds: a seed stands twice: remove one"),
+        ([1, -2], "students[1].seeds[1]: input should be greater than or equal to 0, got -2"),
+    ],
+)
+def test_a_students_wrong_seeds_are_named(values, seeds, message):
+    assert message in refusal(with_seeds({**values, "seeds": [1]}, lenet=seeds))
+
+
+def test_jobs_of_several_seeds_are_refused_where_a_student_has_seeds_of_its_own(values):
+    assert "seeds_per_job must be 1" in refusal(with_seeds({**values, "seeds": [1], "seeds_per_job": 2}, lenet=[1, 2]))
+
+
+@pytest.mark.parametrize("group", ["sensitivity", "further"])
+@pytest.mark.parametrize("name", ["a b", "a/b", "a_b", "", ".", "..", "-n"])
+def test_a_change_whose_name_cannot_be_a_folder_and_part_of_a_rules_name_is_refused(values, group, name):
+    assert f'{group}: "{name}" is no name of a change' in refusal({**values, group: {name: {"seeds": [1]}}})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"it": 5}, "further.it: input should be a valid dictionary"), ({20: {}}, "further[20]: input should be a valid")],
+)
+def test_changes_of_a_wrong_type_are_named(values, changes, message):
+    assert f"config.yaml: {message}" in refusal({**values, "further": changes})
+
+
 def test_a_missing_key_is_named(values):
     del values["teacher"]
     assert "config.yaml: teacher: this key is missing" in refusal(values)

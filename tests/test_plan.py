@@ -103,6 +103,60 @@ def test_the_grid_runs_on_the_first_seed_alone_by_default(values):
     assert plan.runs["peer"].seeds == (3, 1, 2)
 
 
+@pytest.fixture
+def uneven(values):
+    """The paper's students, each with seeds of its own beside the study's 1 and 2."""
+    seeds = {"alexnet": [1, 2, 3], "lenet": [1, 2, 3, 4], "mobilenet": [1, 2, 9]}
+    with_seeds = [{**student, "seeds": seeds[student["name"]]} for student in values["students"]]
+    return {**values, "seeds": [1, 2], "students": with_seeds}
+
+
+@pytest.mark.parametrize(
+    ("run", "seeds"),
+    [
+        ("scratch-alexnet", (1, 2, 3)),
+        ("vanilla-lenet", (1, 2, 3, 4)),
+        ("vanilla-mobilenet", (1, 2, 9)),
+        ("tune-0.1-0.8-0.1", (1,)),
+        ("peer", (1, 2)),
+        ("alternate-alexnet+lenet", (1, 2, 3)),
+        ("alternate-alexnet+mobilenet", (1, 2)),
+        ("alternate-alexnet+mobilenet-to-lenet", (1, 2)),  # lenet has more, its peers have not
+        ("alternate-alexnet+lenet-to-mobilenet", (1, 2)),  # its peers have 3 too, mobilenet has not
+    ],
+)
+def test_a_run_is_done_at_the_seeds_that_all_who_take_part_in_it_have(uneven, run, seeds):
+    assert Plan(check_config(uneven)).runs[run].seeds == seeds
+
+
+@pytest.mark.parametrize(("one_per_seed", "seeds"), [(False, (1,)), (True, (1, 2, 3, 4, 9))])
+def test_the_teacher_has_the_seeds_of_all_its_pupils_or_the_first_alone(uneven, one_per_seed, seeds):
+    plan = Plan(check_config(merge(uneven, {"teacher": {"one_per_seed": one_per_seed}})))
+    assert plan.runs["teacher"].seeds == seeds
+    assert plan.run("vanilla-mobilenet", 9).mentors[0].seed == (9 if one_per_seed else 1)
+
+
+@pytest.mark.parametrize(("one_per_seed", "seeds"), [(False, (1,)), (True, (1, 2, 7))])
+def test_the_grids_own_seeds_ask_for_teachers_too(values, one_per_seed, seeds):
+    changes = {"seeds": [1, 2], "tune": {"seeds": [7]}, "teacher": {"one_per_seed": one_per_seed}}
+    plan = Plan(check_config(merge(values, changes)))
+    assert plan.runs["tune-0.1-0.8-0.1"].seeds == (7,)
+    assert plan.runs["teacher"].seeds == seeds
+
+
+def test_seeds_without_pupils_need_no_teacher_of_their_own(uneven):
+    changes = {"methods": ["scratch"], "teacher": {"one_per_seed": True}}
+    assert Plan(check_config(merge(uneven, changes))).runs["teacher"].seeds == (1,)
+
+
+@pytest.mark.parametrize("one_per_seed", [False, True])
+def test_every_mentor_of_a_run_is_in_the_plan_at_its_seed(uneven, one_per_seed):
+    plan = Plan(check_config(merge(uneven, {"teacher": {"one_per_seed": one_per_seed}})))
+    runs = list(plan.all_runs())
+    done = {(run.name, run.seed, learner.name) for run in runs for learner in run.learners}
+    assert {(mentor.run, mentor.seed, mentor.learner) for run in runs for mentor in run.mentors} <= done
+
+
 def test_only_tuning_runs_hold_images_out(config):
     held_out = {run.method for run in Plan(config).all_runs() if run.validation}
     assert held_out == {"tune"}

@@ -10,6 +10,7 @@ import pytest
 
 from kdbench.report.collect import read_results, write_results
 from kdbench.report.selection import select
+from kdbench.report.study_notes import ranges
 from kdbench.report.tables import write_tables
 from kdbench.report.text_table import latex_text
 from tests.synthetic_study import students, study_config, write_study
@@ -48,6 +49,14 @@ def markdown_rows(path):
 @pytest.fixture
 def tables(tmp_path):
     return make_tables(study_config(tmp_path / "study", seeds=[1, 2, 3], tune={"seeds": [1, 2]}))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "written"),
+    [([1], "1"), ([1, 2], "1, 2"), ([1, 2, 3], "1-3"), ([3, 1, 2], "3, 1, 2"), ([*range(1, 21), 25], "1-20, 25")],
+)
+def test_three_seeds_in_a_row_are_written_as_a_range(seeds, written):
+    assert ranges(seeds) == written
 
 
 def test_table_2_has_the_papers_nine_rows_in_its_order_and_words(tables):

@@ -9,8 +9,10 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
+from kdbench.config import load_config, read_yaml
 from tests.conftest import DIGITS
 
 STUDENTS = ("alexnet", "lenet", "mobilenet")
@@ -324,3 +326,109 @@ def test_unreadable_images_end_the_study_with_all_of_them_named_and_nothing_left
     assert [path.name for path in (folder / "results/digits").iterdir()] == ["logs"] or not list(
         (folder / "results/digits/data").glob("*")
     )
+
+
+def test_a_run_is_planned_at_the_seeds_that_all_who_take_part_in_it_have(clone, snakemake):
+    folder = clone("uneven")
+    config = read_yaml(folder / "presets/digits.yaml")
+    for student, seeds in zip(config["students"], ([1, 2, 3], [1, 2, 3, 4], None), strict=True):
+        student["seeds"] = seeds
+    (folder / "presets/uneven.yaml").write_text(yaml.safe_dump(config))
+    jobs = trained(planned(snakemake(folder, "-n", "--configfile", "presets/uneven.yaml")))
+    # AlexNet and LeNet together have three seeds, with MobileNet one.
+    expected = {"teacher": 1, "teacher-outputs": 1, "scratch": 3 + 4 + 1, "vanilla": 3 + 4 + 1, "tune": 4, "peer": 1}
+    assert jobs == expected | {"alternate": 3 + 1 + 1, "alternate-outputs": 1 + 1 + 1, "alternate-to": 1 + 1 + 1}
+
+
+ONE_CHANGE = ("--configfile", "presets/digits.yaml", "presets/one-change.yaml")
+
+
+@pytest.fixture(scope="module")
+def one_change(demo, clone):
+    """A copy of the finished demo with a preset of one change in each group, and fewer methods, to save time."""
+    folder = clone("one-change")
+    shutil.copytree(demo / "results", folder / "results")
+    shutil.copytree(demo / ".snakemake", folder / ".snakemake")
+    sensitivity = read_yaml(folder / "config.yaml")["sensitivity"]
+    name = "alpha-weighs-teacher"
+    preset = {
+        "methods": ["scratch", "vanilla", "alternate"],
+        "sensitivity": dict.fromkeys(sensitivity) | {name: sensitivity[name]},
+        "further": {"one-epoch": {"methods": ["scratch", "vanilla"], "training": {"epochs": 1}}},
+    }
+    (folder / "presets/one-change.yaml").write_text(yaml.safe_dump(preset))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def varied(one_change, snakemake):
+    """The same, once `snakemake sensitivity further` has run."""
+    snakemake(one_change, "sensitivity", "further", *ONE_CHANGE)
+    return one_change / "results/digits"
+
+
+def test_a_change_is_planned_whole_and_the_finished_study_not_again(one_change, snakemake):
+    jobs = planned(snakemake(one_change, "-n", "sensitivity", *ONE_CHANGE))
+    assert trained(jobs) == {}
+    change = {rule.removeprefix("sensitivity-alpha-weighs-teacher-"): count for rule, count in jobs.items()}
+    expected = {"teacher": 1, "teacher-outputs": 1, "scratch": 3, "vanilla": 3}
+    assert trained(change) == expected | {"alternate": 3, "alternate-outputs": 3, "alternate-to": 3}
+
+
+def trained_and_taken(change, study):
+    """Names of a change's runs that are its own files, and of those that are links to the study's."""
+    own, taken = set(), set()
+    for path in change.glob("runs/*/seed1/*"):
+        (taken if path.is_symlink() else own).add(path.parent.parent.name)
+        assert not path.is_symlink() or path.samefile(study / path.relative_to(change)), path
+    assert not own & taken
+    return own, taken
+
+
+def test_only_runs_that_a_change_touches_are_trained_and_the_others_are_links_to_the_studys(varied):
+    change = varied / "sensitivity/alpha-weighs-teacher"
+    own, taken = trained_and_taken(change, varied)
+    assert own == {f"vanilla-{student}" for student in STUDENTS}
+    assert len(taken) == 1 + 3 + 3 + 3
+    for path in change.glob("data/*"):
+        assert path.samefile(varied / "data" / path.name)
+    objective = json.loads((change / "runs/vanilla-lenet/seed1/metrics.json").read_text())["objective"]
+    assert {term["source"]: term["weight"] for term in objective} == {"labels": 0.9, "teacher": 0.1}
+
+
+def test_effects_are_of_the_runs_that_a_change_touches_alone(varied):
+    effects = pd.read_csv(varied / "sensitivity/effects.csv").set_index("run")
+    assert set(effects.index) == {f"vanilla-{student}" for student in STUDENTS}
+    study, change = (
+        pd.read_csv(folder / "results.csv").set_index("run")["test_accuracy"]
+        for folder in (varied, varied / "sensitivity/alpha-weighs-teacher")
+    )
+    for run, effect in effects["effect"].items():
+        assert effect == pytest.approx(change[run] - study[run], abs=1e-5)
+    assert set(effects["n"]) == {1}
+
+
+def test_a_change_of_epochs_takes_the_teacher_and_gives_trends(varied):
+    own, taken = trained_and_taken(varied / "further/one-epoch", varied)
+    assert taken == {"teacher"}
+    assert own == {f"{method}-{student}" for method in ("scratch", "vanilla") for student in STUDENTS}
+    trends = pd.read_csv(varied / "further/trends.csv")
+    assert [*zip(trends["method"], trends["student"], strict=True)] == [("vanilla", student) for student in STUDENTS]
+    assert set(zip(trends["along"], trends["few"], trends["many"], trends["n"], strict=True)) == {("epochs", 1, 5, 1)}
+
+
+def test_a_finished_comparison_has_nothing_left_to_do(varied, one_change, snakemake):
+    done = snakemake(one_change, "-n", "sensitivity", "further", *ONE_CHANGE)
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_the_next_steps_are_planned_whole(clone, snakemake):
+    files = ("presets/digits.yaml", "presets/next-steps.yaml")
+    folder = clone("next-steps")
+    jobs = planned(snakemake(folder, "-n", "further", "--configfile", *files))
+    changes = load_config([folder / file for file in ("config.yaml", *files)]).further
+    assert len(changes) == 5
+    for name, change in changes.items():
+        count = len(change["students"])
+        found = {method: jobs[f"further-{name}-{method}"] for method in ("scratch", "vanilla", "tune", "peer")}
+        assert found == {"scratch": count, "vanilla": count, "tune": 4, "peer": 1}

@@ -26,8 +26,8 @@ def take_over(run: Run, results: Path, other: Path, identity: dict[str, Any]) ->
         metrics = json.loads((source / "metrics.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    made = metrics.get("digests", {})
-    if any(made.get(key) != value for key, value in identity.items()):
+    made = metrics.get("digests") if isinstance(metrics, dict) else None
+    if not isinstance(made, dict) or any(made.get(key) != value for key, value in identity.items()):
         return False
     if not all((source / name).is_file() for name in names):
         return False
@@ -42,7 +42,7 @@ def take_over_outputs(run: Run, results: Path, other: Path) -> bool:
     outputs = {learner.name: f"outputs-{learner.name}.safetensors" for learner in run.learners}
     for learner, name in outputs.items():
         weights = files_of(learner)[1]
-        taken = (target / weights).is_symlink() and (target / weights).samefile(source / weights)
+        taken = (target / weights).is_symlink() and (target / weights).resolve() == (source / weights).resolve()
         if not taken or not (source / name).is_file():
             return False
     for name in outputs.values():
@@ -53,7 +53,7 @@ def take_over_outputs(run: Run, results: Path, other: Path) -> bool:
 def link(source: Path, target: Path) -> None:
     """A relative symbolic link; a hard one would share the new time that Snakemake gives to what a job made."""
     with whole_file(target) as place:
-        place.symlink_to(os.path.relpath(source, target.parent))
+        place.symlink_to(os.path.relpath(source.parent.resolve() / source.name, target.parent.resolve()))
 
 
 def files_of(learner: str) -> tuple[str, str]:

@@ -18,7 +18,8 @@ merge, lists and single values replace. Keys can be overlaid on the command line
 
 `sensitivity` and `further` hold changes to try one at a time, each a name and the keys to lay over the study's, or null
 to leave it out. Their `students` maps students' names to the keys to lay over theirs, or lists the only ones to take
-part. The targets `sensitivity` and `further` run the study with each change below its results folder, and compare.
+part. A change keeps the study's data. The targets `sensitivity` and `further` run the study with each change below its
+results folder, and compare.
 
 `input_scaling`: `unit` pixels in 0..1; `symmetric` in -1..1; `standardised` by the training images' mean and standard
 deviation; `imagenet` by ImageNet's."""

@@ -104,7 +104,7 @@ def trends(config: Config, each: pd.DataFrame) -> pd.DataFrame:
             few, many = group[along].min(), group[along].max()
             if few == many:
                 continue
-            ends = [group[group[along] == end].set_index("seed")["gain"].to_dict() for end in (many, few)]
+            ends = [group[group[along] == end].groupby("seed")["gain"].mean().to_dict() for end in (many, few)]
             found = paired_difference(*ends)
             figures = [round(value, DECIMALS) for value in (found.mean, found.low, found.high)]
             rows.append((method, student, along, few, many, found.n, *figures, found.p(0.0)))
@@ -124,7 +124,8 @@ def draw(config: Config, table: pd.DataFrame) -> Figure:
     ]
     if not rows:
         return words_figure("Neither the number of peers nor that of epochs was varied.", study_note(config))
-    titles = {lesson.method: plain(line_label(lesson)) for lesson in Plan(config).lessons}
+    studies = [config, *variations(config, "further").values()]
+    titles = {lesson.method: plain(line_label(lesson)) for study in studies for lesson in Plan(study).lessons}
     with house_style():
         note = "Dots: means over seeds; bars: their 95 % intervals. Vanilla distillation has no peers."
         figure, share = new_figure(PAGE, 0.5 + 1.7 * len(rows), study_note(config, note))

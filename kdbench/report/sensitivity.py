@@ -31,7 +31,7 @@ CLAIM_COLUMNS = ["change", "id", "claim", "verdict_base", "verdict"]
 def effects(config: Config, results: Path, paper: Paper) -> pd.DataFrame:
     """A row per change and cell of Table 2, with EFFECT_COLUMNS; p-values adjusted over all rows.
 
-    A cell whose run the change leaves as it is has no row.
+    A cell whose run the change leaves as it is, or leaves out, has no row.
     """
     frame, rows = read_results(results), []
     for name, changed in variations(config, "sensitivity").items():
@@ -43,7 +43,7 @@ def effects(config: Config, results: Path, paper: Paper) -> pd.DataFrame:
                     by_seed(other, run, student, "test_accuracy"),
                 )
                 effect = paired_difference(varied, base)
-                if base == varied:
+                if base == varied or not effect.n:
                     continue
                 rows.append(
                     {
@@ -71,7 +71,8 @@ def changed_verdicts(config: Config, results: Path) -> pd.DataFrame:
     for name, changed in variations(config, "sensitivity").items():
         varied = read_verdicts(changed.results)
         for id, claim in base.items():
-            if id in varied and varied[id]["verdict"] != claim["verdict"]:
+            both = {claim["verdict"], varied[id]["verdict"]} if id in varied else set()
+            if len(both) == 2 and "not tested" not in both:
                 verdicts = {"verdict_base": claim["verdict"], "verdict": varied[id]["verdict"]}
                 rows.append({"change": name, "id": id, "claim": claim["claim"], **verdicts})
     return pd.DataFrame(rows, columns=CLAIM_COLUMNS)
@@ -99,7 +100,8 @@ def distances(config: Config, results: Path, paper: Paper) -> pd.DataFrame:
 
 
 def rms(values: np.ndarray) -> float:
-    return round(float(np.sqrt(np.nanmean(np.square(values)))), 2)
+    known = values[~pd.isna(values)].astype(float)
+    return round(float(np.sqrt(np.mean(np.square(known)))), 2) if len(known) else float("nan")
 
 
 def draw(found: pd.DataFrame, config: Config) -> Figure:
@@ -149,7 +151,10 @@ def text(found: pd.DataFrame, verdicts: pd.DataFrame, near: pd.DataFrame, config
         "## Distance from the paper's Table 2\n\nRoot mean square of the differences, in percentage points.",
         markdown_table(
             ["Reading", "Gains over scratch", "Accuracies"],
-            [[row["change"], f"{row['gains']:.2f}", f"{row['all']:.2f}"] for row in records(near)],
+            [
+                [row["change"], *(DASH if pd.isna(row[of]) else f"{row[of]:.2f}" for of in ("gains", "all"))]
+                for row in records(near)
+            ],
             "lrr",
         ),
         "## Verdicts that a change changes",
@@ -176,10 +181,11 @@ def findings(cells: list[dict[str, Any]], verdicts: int, near: pd.DataFrame, tri
         said.append(f"No significant effect was seen of {', '.join(still)}.")
     said.append(f"{verdicts} verdicts change." if verdicts else "No verdict changes.")
     best, own = near.iloc[0], near[near["change"] == "as configured"].iloc[0]
-    said.append(
-        f"The reading nearest to the paper's gains over scratch is: {best['change']} "
-        f"({best['gains']:.2f} points off, root mean square; as configured {own['gains']:.2f})."
-    )
+    if not np.isnan(best["gains"]):
+        said.append(
+            f"The reading nearest to the paper's gains over scratch is: {best['change']} "
+            f"({best['gains']:.2f} points off, root mean square; as configured {own['gains']:.2f})."
+        )
     return " ".join(said)
 
 

@@ -1,5 +1,7 @@
 """What stands under every table: the study, its seeds, and in what it differs from the paper."""
 
+from collections.abc import Sequence
+
 from kdbench.config import Config
 from kdbench.paper.deviations import deviations
 from kdbench.paper.reported import Paper
@@ -8,13 +10,28 @@ from kdbench.plan import Plan
 
 def study_line(config: Config) -> str:
     """The study, its seeds, and in what it differs from the paper: stated with every result."""
-    line = f"{config.study.title}. Seeds: {', '.join(map(str, config.seeds))}"
+    particular = [
+        f"of runs of {student.name} alone: {ranges(student.seeds)}" for student in config.students if student.seeds
+    ]
     if any(lesson.tuning for lesson in Plan(config).lessons):
-        line += f" (of the runs that tune weights: {', '.join(map(str, config.tune_seeds))})"
-    line += "."
+        particular.append(f"of the runs that tune weights: {ranges(config.tune_seeds)}")
+    line = f"{config.study.title}. Seeds: {ranges(config.seeds)}"
+    line += f" ({'; '.join(particular)})." if particular else "."
     if differences := deviations(config):
         line += f" Differs from the paper: {'; '.join(differences)}."
     return line
+
+
+def ranges(seeds: Sequence[int]) -> str:
+    """Seeds in the order given, three or more in a row as the first and the last: 1-20, 25."""
+    runs: list[list[int]] = []
+    for seed in seeds:
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1].append(seed)
+        else:
+            runs.append([seed])
+    parts = [[f"{run[0]}-{run[-1]}"] if len(run) > 2 else list(map(str, run)) for run in runs]
+    return ", ".join(part for of_run in parts for part in of_run)
 
 
 def students_line(config: Config, paper: Paper) -> str | None:
