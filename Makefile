@@ -5,12 +5,14 @@ BIN := .venv/bin
 PRESET ?=
 ARGS ?=
 
-.PHONY: help demo reproduce slurm test test-slow test-slurm torture check bench lock clean
+.PHONY: help demo reproduce redraw quote slurm test test-slow test-slurm torture check bench lock clean
 
 help:
 	@echo "make demo                            the whole study on embedded data, in minutes"
 	@echo "make reproduce                       the paper itself: config.yaml"
 	@echo "make reproduce PRESET=cifar10-jpeg   a preset: $(patsubst presets/%.yaml,%,$(wildcard presets/*.yaml))"
+	@echo "make redraw                          the published studies' tables, figures and claims; trains nothing"
+	@echo "make quote                           the numbers that README and docs quote from the published studies"
 	@echo "make test                            the test suite"
 	@echo "make slurm                           installs Snakemake's executor for Slurm"
 	@echo "make test-slurm                      the study on a Slurm cluster of pretend nodes on this machine (root)"
@@ -24,6 +26,14 @@ demo: .venv/installed
 
 reproduce: .venv/installed
 	$(BIN)/snakemake $(if $(PRESET),--configfile presets/$(PRESET).yaml) $(ARGS)
+
+redraw: .venv/installed
+	for study in results/reference/*/; do \
+	  $(BIN)/snakemake tables figures claims report $$(grep -o -- '--configfile .*' presets/reference/$$(basename $$study).yaml) || exit; \
+	done
+
+quote: .venv/installed
+	$(BIN)/kdbench quote README.md docs/*.md
 
 test: .venv/installed
 	$(BIN)/pytest $(ARGS)
