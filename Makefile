@@ -28,8 +28,8 @@ reproduce: .venv/installed
 	$(BIN)/snakemake $(if $(PRESET),--configfile presets/$(PRESET).yaml) $(ARGS)
 
 redraw: .venv/installed
-	for study in results/reference/*/; do \
-	  $(BIN)/snakemake tables figures claims report $$(grep -o -- '--configfile .*' presets/reference/$$(basename $$study).yaml) || exit; \
+	for runs in results/reference/*/runs; do \
+	  $(BIN)/snakemake tables figures claims report $$(grep -o -- '--configfile .*' presets/reference/$$(basename $$(dirname $$runs)).yaml) || exit; \
 	done
 
 quote: .venv/installed

@@ -34,7 +34,17 @@ def changed(config: Config, group: Group, name: str, change: Mapping[str, Any]) 
     if "students" in overlay:
         overlay["students"] = changed_students(base["students"], overlay["students"], source)
     place = {"pathvars": {"results": f"{config.results}/{group}/{name}"}}
-    return check_config(merge(merge(base, overlay), place), source)
+    whole = check_config(merge(merge(base, overlay), place), source)
+    if group == "further" and (others := other_than_steps(change)):
+        raise KdbenchError(f"{source}: {', '.join(others)}: only students' names, epochs, methods and seeds vary here")
+    return whole
+
+
+def other_than_steps(change: Mapping[str, Any]) -> list[str]:
+    """What a change touches beside who takes part, for how many epochs, in which methods and seeds."""
+    others = [key for key in change if key not in ("students", "training", "methods", "seeds")]
+    others += [f"training.{key}" for key in change.get("training", {}) if key != "epochs"]
+    return others + (["students"] if isinstance(change.get("students"), Mapping) else [])
 
 
 def changed_students(students: list[dict[str, Any]], change: Any, source: str) -> list[dict[str, Any]]:

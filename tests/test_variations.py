@@ -57,6 +57,20 @@ def test_a_list_of_names_takes_these_students_alone_as_they_are(config):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
+        ({"distillation": {"temperature": 4}}, "further.it: distillation: only students' names, epochs"),
+        ({"training": {"epochs": 20, "batch_size": 32}}, "further.it: training.batch_size: only"),
+        ({"students": {"lenet": {"network": {"form": "tanh-max"}}}}, "further.it: students: only"),
+    ],
+)
+def test_the_next_steps_vary_who_takes_part_and_how_long_and_nothing_else(config, change, complaint):
+    study = check_config(config.model_dump(mode="json") | {"further": {"it": change}})
+    with pytest.raises(KdbenchError, match=complaint):
+        variations(study, "further")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
         ({"peers": {"combine": "median"}}, "peers.combine: input should be 'sum' or 'mean'"),
         ({"epochs": 20}, 'unknown key "epochs"'),
         ({"students": {"lenett": {}}}, 'unknown student "lenett"; did you mean "lenet"'),

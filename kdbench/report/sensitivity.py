@@ -169,7 +169,9 @@ def findings(cells: list[dict[str, Any]], verdicts: int, near: pd.DataFrame, tri
     """What the tables say, in sentences; ``cells`` are the effects, largest first."""
     sure = [cell for cell in cells if cell["p_adjusted"] < LEVEL]
     moved = sorted({cell["change"] for cell in sure})
-    still = [name for name in tried if name not in moved]
+    touched = {cell["change"] for cell in cells}
+    still = [name for name in tried if name in touched and name not in moved]
+    same = [name for name in tried if name not in touched]
     said = [f"{len(tried)} changes were tried, one at a time; {len(cells)} cells of Table 2 could move."]
     if sure:
         top = sure[0]
@@ -179,6 +181,8 @@ def findings(cells: list[dict[str, Any]], verdicts: int, near: pd.DataFrame, tri
         )
     if still:
         said.append(f"No significant effect was seen of {', '.join(still)}.")
+    if same:
+        said.append(f"Nothing in this study differs by {', '.join(same)}.")
     said.append(f"{verdicts} verdicts change." if verdicts else "No verdict changes.")
     best, own = near.iloc[0], near[near["change"] == "as configured"].iloc[0]
     if not np.isnan(best["gains"]):
