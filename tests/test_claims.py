@@ -145,8 +145,20 @@ def test_an_undecided_claim_says_how_many_seeds_would_show_the_papers_effect(tmp
     config = study_config(tmp_path / "study", seeds=[1, 2, 3])
     row = judged(config, vanilla_above_scratch(-3.0, 3.0, 1.0))["vanilla-above-scratch-mobilenet"]
     needed = seeds_needed(2.59, float(np.std([-3.0, 3.0, 1.0], ddof=1)))
-    assert (row["verdict"], row["seeds_needed"]) == ("undecided", f"{needed}.0")
+    assert (row["verdict"], row["seeds_needed"]) == ("undecided", str(needed))
     assert f"{needed} seeds would probably show an effect of +2.59" in row["note"]
+
+
+def test_an_undecided_claim_with_seeds_enough_says_so(tmp_path):
+    config = study_config(tmp_path / "study", seeds=[1, 2, 3, 4])
+
+    def figures(run, learner):
+        lower = (1.2, 0.8, -0.9, 0.5)[run.seed - 1] if run.method == "peer" else 0.0
+        return {"test_accuracy": 60.0 - lower}
+
+    row = judged(config, figures)["peer-not-above-vanilla-lenet"]
+    assert (row["verdict"], row["seeds_needed"]) == ("undecided", "3")
+    assert "these seeds would probably have shown an effect of −3.02" in row["note"]
 
 
 def test_a_lower_training_accuracy_of_peers_speaks_for_the_claim(tmp_path):

@@ -139,7 +139,7 @@ def judge(config: Config, frame: pd.DataFrame, results: Path, paper: Paper) -> p
     # All tests of the study together, then back to the claims they belong to.
     corrected = iter(adjusted([p for of_claim in tests for p in of_claim.values()]))
     rows = [row(item, p, {test: next(corrected) for test in p}, margin) for item, p in zip(judged, tests, strict=True)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"seeds_needed": "Int64"})
 
 
 def row(judged: Judged, p: Mapping[str, float], corrected: Mapping[str, float], margin: float) -> dict[str, Any]:
@@ -154,7 +154,9 @@ def row(judged: Judged, p: Mapping[str, float], corrected: Mapping[str, float], 
     effect = margin if kind == "comparable" else number
     needed = seeds_needed(effect, ours.sd) if verdict == "undecided" and effect else None
     if needed and effect:
-        reason += f"; {needed} seeds would probably show an effect of {signed(effect)}"
+        many = "these seeds" if needed <= ours.n else f"{needed} seeds"
+        would = "would probably have shown" if needed <= ours.n else "would probably show"
+        reason += f"; {many} {would} an effect of {signed(effect)}"
     decisive = "within" if kind == "comparable" else "direction"
     return {
         "id": claim.id,
