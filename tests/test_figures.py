@@ -5,6 +5,7 @@ import json
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
@@ -99,6 +100,27 @@ def test_every_figure_draws_whatever_the_number_of_students_and_seeds(tmp_path, 
     config = make_study(tmp_path, count, seeds=seeds)
     draw_all(config)
     assert len(draw(2, config).axes) == len(draw(3, config).axes) == count
+
+
+def test_every_figure_comes_with_what_it_shows_as_a_table(paper):
+    draw_all(paper)
+    shown = {number: pd.read_csv(paper.results / f"figures/figure{number}.csv") for number in NUMBERS}
+    assert list(shown[1]["source"]) == ["labels", "teacher", "peers"] and list(shown[1]["weight"])[1] > 0
+    assert set(shown[2]["seed"]) == {1, 2, 3} and set(shown[2]["student"]) == set(NETWORKS[:3])
+    assert len(shown[2]) == len(shown[3]) == 3 * 4 * 3 * 5  # students, methods, seeds, epochs
+    history = pd.read_csv(paper.results / "runs/vanilla-lenet/seed2/history.csv")
+    own = shown[3].query("student == 'lenet' and method == 'vanilla' and seed == 2")
+    assert list(own["train_accuracy"]) == pytest.approx(list(history["train_accuracy"]))
+    assert len(shown[4]) == 10 and list(shown[4].columns)[:2] == ["test image", "class"]
+    assert len(shown[6]) == len(gains(paper, paper.results)) and {"paper", "ours", "low", "high"} <= set(shown[6])
+
+
+@pytest.mark.parametrize("overrides", [{"methods": ["scratch"]}, {"seeds": [1]}])
+def test_a_study_with_little_to_draw_has_tables_with_headings_at_least(tmp_path, overrides):
+    config = make_study(tmp_path, **overrides)
+    draw_all(config)
+    for number in NUMBERS:
+        assert "," in (tmp_path / f"figures/figure{number}.csv").read_text().splitlines()[0]
 
 
 def test_the_same_results_give_byte_identical_figures(single):

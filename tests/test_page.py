@@ -1,21 +1,26 @@
 """report.html, written from a made-up study."""
 
+import json
 import re
 from html.parser import HTMLParser
 
 import pytest
 
+from kdbench.config import load_config
 from kdbench.errors import KdbenchError
 from kdbench.report.claims import write_claims
 from kdbench.report.collect import write_results
 from kdbench.report.page import write_page
-from kdbench.report.page_content import in_thousands, read_rows, selection_sentences
+from kdbench.report.page_cells import read_rows
+from kdbench.report.page_costs import duration, in_thousands
+from kdbench.report.page_curves import MOST_VALUES, curves
+from kdbench.report.page_tables import selection_sentences
 from kdbench.report.tables import write_tables
 from tests.synthetic_study import study_config, write_study
 
 HOSTILE = "<script>alert('title')</script> & \"$x^2$\""
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="504pt" height="200pt"><script>alert("figure")</script></svg>'
-VOID = {"meta", "img", "br", "link"}
+VOID = {"meta", "img", "br", "link", "input"}
 
 
 def accuracies(run, learner):
@@ -26,6 +31,9 @@ def accuracies(run, learner):
         "fitted_accuracy": 70.0 - run.seed,
         "test_accuracy": 60.0 + run.seed,
     }
+
+
+OPTIONS = "--configfile presets/mine.yaml --config 'seeds=[1, 2]'"
 
 
 def make_page(results, figures_of=accuracies, **overrides):
@@ -39,7 +47,8 @@ def make_page(results, figures_of=accuracies, **overrides):
     for number in range(1, 7):
         (results / "figures" / f"figure{number}.svg").write_text(SVG)
         (results / "figures" / f"figure{number}.png").write_bytes(b"png")
-    write_page(config, results)
+        (results / "figures" / f"figure{number}.csv").write_text("number\n")
+    write_page(config, results, OPTIONS)
     return config
 
 
@@ -105,6 +114,7 @@ def test_the_page_needs_nothing_from_elsewhere(text, page):
 def test_links_lead_to_sections_of_the_page_and_to_files_beside_it(page, results):
     sections = {element[1]["id"] for element in page.elements if "id" in element[1]}
     addresses = [link[1]["href"] for link in page.all("a")]
+    assert {f"figures/figure{number}.csv" for number in range(1, 7)} <= set(addresses)
     assert {
         "#table3",
         "tables/table2.csv",
@@ -112,6 +122,7 @@ def test_links_lead_to_sections_of_the_page_and_to_files_beside_it(page, results
         "claims.csv",
         "figures/figure5.svg",
         "results.csv",
+        "study.yaml",
     } <= set(addresses)
     for address in addresses:
         assert address[1:] in sections if address.startswith("#") else (results / address).is_file()
@@ -121,7 +132,7 @@ def test_a_hostile_title_is_text_and_nothing_else(text, page):
     assert "<script>alert(" not in text and "<img src=x" not in text
     assert page.all("h1")[0][2] == HOSTILE
     assert page.all("title")[0][2].startswith(HOSTILE)
-    assert len(page.all("script")) == 1
+    assert [script[1].get("type") for script in page.all("script")] == ["application/json", None]
     assert any(item[2] == "data: <img src=x onerror=alert(1)>" for item in page.all("li"))
 
 
@@ -230,6 +241,85 @@ def test_a_study_that_tunes_nothing_says_so_in_place_of_table_1(tmp_path):
     make_page(tmp_path, methods=["scratch"], seeds=[1])
     text = (tmp_path / "report.html").read_text()
     assert "This study tunes no weights." in text and len(rows_of(text, "table2")) == 1
+
+
+def test_what_matters_most_comes_first(page):
+    sections = [element[1]["id"] for element in page.all("section")]
+    parts = ["table2", "table1", "table3", "figures", "curves", "claims", "costs", "dag", "environment"]
+    assert sections == [*parts, "configuration"]
+    assert [link[1]["href"][1:] for link in page.all("a") if "nav" in link[3]] == sections
+
+
+def test_every_table_and_figure_names_the_one_command_that_makes_it_again(page):
+    commands = [code[2] for code in page.all("code") if code[2].startswith("snakemake ")]
+    assert {command.split(" --configfile")[0] for command in commands} == {
+        *(f"snakemake {target}" for target in ("tables", "figures", "claims", "report", "plan")),
+        "snakemake",
+    }
+    whole = [command for command in commands if command != "snakemake --configfile"]
+    assert len(whole) > 10 and all(command.endswith(OPTIONS) for command in whole)
+
+
+def test_the_configuration_beside_the_page_is_the_studys(results):
+    config = load_config([results / "study.yaml"])
+    assert config.study.title == HOSTILE and config.seeds == [1, 2] and config.results == results
+
+
+def test_the_learning_curves_hold_every_run_seed_and_learner(page, results):
+    [embedded] = [script[2] for script in page.all("script") if script[1].get("type")]
+    data = json.loads(embedded)
+    rows = read_rows(results / "results.csv")
+    found = {(curve["run"], curve["student"], str(curve["seed"])): curve for curve in data["curves"]}
+    assert set(found) == {(row["run"], row["learner"], row["seed"]) for row in rows}
+    assert data["students"] == ["alexnet", "lenet", "mobilenet", "teacher"] and data["seeds"] == [1, 2]
+    history = read_rows(results / "runs/peer/seed2/history.csv")
+    own = [row for row in history if row["learner"] == "lenet"]
+    curve = found["peer", "lenet", "2"]
+    assert curve["loss"] == pytest.approx([float(row["train_loss"]) for row in own], rel=1e-3)
+    assert curve["accuracy"] == pytest.approx([float(row["train_accuracy"]) for row in own], abs=0.006)
+    assert (curve["method"], curve["first"], data["every"], curve["test"]) == ("peer", 1, 1, 62.0)
+
+
+def test_many_long_runs_are_thinned_to_a_megabyte_and_keep_their_last_epoch(tmp_path, monkeypatch):
+    config = study_config(tmp_path, seeds=[1])
+    run = tmp_path / "runs/scratch-lenet/seed1"
+    run.mkdir(parents=True)
+    epochs = MOST_VALUES // 4 + 1  # four times as many values as are kept
+    lines = [f"lenet,{epoch},{1 / 3 + epoch},{200 / 3}" for epoch in range(1, 4 * epochs + 1)]
+    (run / "history.csv").write_text("\n".join(["learner,epoch,train_loss,train_accuracy", *lines]))
+    data = curves(config, tmp_path, [])
+    [curve] = data["curves"]
+    assert data["every"] == 3 and curve["first"] + data["every"] * (len(curve["loss"]) - 1) == 4 * epochs
+    assert len(json.dumps(data, separators=(",", ":"))) < 1_000_000
+
+
+def test_a_loss_that_is_no_number_leaves_a_gap(tmp_path):
+    run = tmp_path / "runs/scratch-lenet/seed1"
+    run.mkdir(parents=True)
+    (run / "history.csv").write_text("learner,epoch,train_loss,train_accuracy\nlenet,1,2.5,10\nlenet,2,nan,20\n")
+    [curve] = curves(study_config(tmp_path, seeds=[1]), tmp_path, [])["curves"]
+    assert curve["loss"] == [2.5, None] and curve["accuracy"] == [10, 20] and curve["test"] is None
+
+
+def test_findings_of_a_comparison_with_variations_are_on_the_page_once_there_are_any(tmp_path):
+    config = make_page(tmp_path, methods=["scratch"], seeds=[1])
+    assert 'id="sensitivity"' not in (tmp_path / "report.html").read_text()
+    (tmp_path / "sensitivity").mkdir()
+    (tmp_path / "sensitivity/sensitivity.md").write_text("Batch size <b>matters</b>;\nlittle else.\n\nMore.\n")
+    (tmp_path / "sensitivity/sensitivity.svg").write_text(SVG)
+    (tmp_path / "sensitivity/effects.csv").write_text("change\n")
+    write_page(config, tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "<p>Batch size &lt;b&gt;matters&lt;/b&gt;; little else.</p>" in text
+    assert 'href="#sensitivity"' in text and 'href="sensitivity/effects.csv"' in text
+    assert "<code>snakemake sensitivity</code>" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(59, "59 seconds"), (150, "2.5 minutes"), (9000, "2.5 hours"), (1e6, "11.6 days")]
+)
+def test_durations_are_told_in_the_unit_that_suits_them(seconds, text):
+    assert duration(seconds) == text
 
 
 def test_a_missing_figure_is_an_error_that_names_the_file_and_the_command(tmp_path):

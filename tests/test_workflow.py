@@ -33,9 +33,9 @@ GRID = ("0.1-0.6-0.3", "0.1-0.7-0.2", "0.1-0.8-0.1", "0.1-0.85-0.05")
 def contract(students):
     """Every path of the contract, below the results folder, for these students and one seed."""
     paths = ["data/train.safetensors", "data/test.safetensors", "data/dataset.json", "selection.json", "results.csv"]
-    paths += ["report.html", "claims.csv", "claims.md"]
+    paths += ["report.html", "study.yaml", "claims.csv", "claims.md"]
     paths += [f"tables/table{number}.{kind}" for number in (1, 2, 3) for kind in ("csv", "md", "tex")]
-    paths += [f"figures/figure{number}.{kind}" for number in range(1, 7) for kind in ("svg", "png")]
+    paths += [f"figures/figure{number}.{kind}" for number in range(1, 7) for kind in ("svg", "png", "csv")]
     runs = {"teacher": ["teacher"], "peer": students}
     for weights in GRID:
         runs[f"tune-{weights}"] = students
@@ -59,6 +59,23 @@ def contract(students):
 def test_the_demo_holds_every_path_of_the_contract(demo):
     missing = [path for path in contract(STUDENTS) if not (demo / "results/digits" / path).is_file()]
     assert missing == []
+
+
+def test_the_page_prints_whole_commands_with_the_studys_own_configuration(demo):
+    text = (demo / "results/digits/report.html").read_text()
+    assert "<code>snakemake tables --configfile presets/digits.yaml</code>" in text
+
+
+def test_keys_given_on_the_command_line_are_part_of_the_commands_the_page_prints(clone, snakemake):
+    done = snakemake(clone("given"), "-n", "-p", "report", *DIGITS, "--config", "seeds=[1, 2]")
+    assert "--options='--configfile presets/digits.yaml --config '\"'\"'seeds=[1, 2]'\"'\"" in done.stdout + done.stderr
+
+
+def test_the_page_waits_for_the_comparison_with_variations_that_is_asked_for_with_it(clone, snakemake):
+    change = ("--config", "sensitivity={batch: {training: {batch_size: 64}}}")
+    done = snakemake(clone("asked"), "-n", "report", "sensitivity", *DIGITS, *change)
+    [page] = re.findall(r"^rule write_page:\n +input: (.*)$", done.stdout + done.stderr, re.M)
+    assert "results/digits/sensitivity/sensitivity.md" in page
 
 
 def test_the_demo_leaves_no_temporary_files(demo):

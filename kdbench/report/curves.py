@@ -136,6 +136,14 @@ def draw_accuracy(config: Config, results: Path) -> Figure:
     return figure
 
 
+def curve_data(column: str, config: Config, results: Path) -> pd.DataFrame:
+    """What figures 2 and 3 draw: student, method, seed, epoch and ``column``, a row an epoch."""
+    names = ["student", "method", "seed", "epoch", column]
+    lines = learning_curves(config, results)
+    rows = [line.history.assign(student=line.student, method=line.method)[names] for line in lines]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=names)
+
+
 def seed_count(line: Line) -> int:
     return line.history["seed"].nunique()
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from kdbench.config import Config
@@ -41,6 +42,16 @@ def draw_examples(number: int, config: Config, results: Path) -> Figure:
             draw_image(figure, examples.images[place], x, bottom, whole)
             draw_caption(figure, examples, place, right, x + SIDE / 2, bottom, whole)
     return figure
+
+
+def example_data(number: int, results: Path) -> pd.DataFrame:
+    """What figure ``number`` (4 or 5) shows, a row an image: its place in the test set, its class, who said what."""
+    examples = read_examples(results, number)
+    rows = [
+        [index, class_name(examples, truth), *(class_name(examples, said) for said in predicted)]
+        for index, truth, predicted in zip(examples.index, examples.truth, examples.predicted, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["test image", "class", *examples.networks])
 
 
 def draw_image(figure: Figure, image: np.ndarray, left: float, bottom: float, height: float) -> None:

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kdbench.config import Config
 from kdbench.errors import KdbenchError
 from kdbench.plan import Plan, Run, Term
 from kdbench.report.collect import read_results
 from kdbench.report.tables import selected_weights
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOSS_NAMES = {"cross_entropy": "cross-entropy", "soft_labels": "KL divergence"}
 GREEK = (r"\alpha", r"\beta", r"\gamma", r"\delta", r"\epsilon", r"\zeta")
@@ -75,6 +78,19 @@ def ingredients(config: Config, run: Run, results: Path) -> list[Ingredient]:
         Ingredient(term, symbol, weight, selected=run.selected_by is not None)
         for term, symbol, weight in zip(run.objective, symbols, weights, strict=True)
     ]
+
+
+def objective_data(config: Config, results: Path) -> "pd.DataFrame":
+    """What figure 1 draws: a row a term of the loss of ``drawn_run``; no weight where none has been selected yet."""
+    import pandas as pd
+
+    run = drawn_run(config)
+    terms = ingredients(config, run, results) if run else []
+    rows = [
+        (item.term.source, item.loss, item.temperature, item.scaled, item.term.combine, item.weight) for item in terms
+    ]
+    columns = ["source", "loss", "temperature", "times_temperature_squared", "combine", "weight"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def weight_symbols(config: Config, run: Run) -> list[str]:

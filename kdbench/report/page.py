@@ -10,53 +10,75 @@ from kdbench.config import Config
 from kdbench.files import write_text
 from kdbench.paper.deviations import deviations
 from kdbench.paper.reported import read_paper
-from kdbench.report import page_content as content
-from kdbench.report import regularisation
+from kdbench.report import dag, dag_picture, regularisation
 from kdbench.report.claims import HOW_JUDGED
 from kdbench.report.collect import read_results
+from kdbench.report.page_cells import read_rows
+from kdbench.report.page_claims import claim_rows, verdict_counts
+from kdbench.report.page_costs import cost_rows, environment, total_cost
+from kdbench.report.page_curves import curves
+from kdbench.report.page_figures import figures, findings
+from kdbench.report.page_tables import (
+    accuracy_cells,
+    experiment_rows,
+    regularisation_cells,
+    selection_sentences,
+    table1_rows,
+)
 from kdbench.report.study_notes import student_headers, students_line
 from kdbench.report.tables import HOW_TO_READ, teacher_line
 
 
-def write_page(config: Config, results: Path) -> None:
-    """Write report.html from the CSV files, figures and metrics in ``results``; raises KdbenchError where one lacks."""
-    write_text(results / "report.html", render(config, results))
+def write_page(config: Config, results: Path, options: str = "") -> None:
+    """Write report.html from the CSV files, figures and metrics in ``results``, and study.yaml, the configuration.
+
+    ``options`` stand after the target in the commands on the page. Raises KdbenchError where a file lacks.
+    """
+    write_text(results / "study.yaml", as_yaml(config))
+    write_text(results / "report.html", render(config, results, options))
 
 
-def render(config: Config, results: Path) -> str:
+def as_yaml(config: Config) -> str:
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def render(config: Config, results: Path, options: str) -> str:
     paper = read_paper()
-    runs = content.read_rows(results / "results.csv")
-    claims = content.read_rows(results / "claims.csv")
-    return template().render(
+    runs = read_rows(results / "results.csv")
+    claims = read_rows(results / "claims.csv")
+    steps = dag.steps(config)
+    return template("page.html.j2").render(
         study=config.study,
+        options=options,
         deviations=deviations(config),
         paper=paper,
         seeds=config.seeds,
         teacher_line=teacher_line(config, read_results(results), paper),
         students_line=students_line(config, paper),
-        verdicts=content.verdict_counts(claims),
-        claims=content.claim_rows(claims),
+        verdicts=verdict_counts(claims),
+        claims=claim_rows(claims),
         how_judged=" ".join(HOW_JUDGED.format(margin=paper.comparable_margin).replace("*", "").split()),
         how_to_read=HOW_TO_READ,
         students=student_headers(config, paper),
-        table1=content.table1_rows(config, content.read_rows(results / "tables" / "table1.csv")),
-        table2=content.experiment_rows(
-            config, content.read_rows(results / "tables" / "table2.csv"), content.accuracy_cells
-        ),
-        table3=content.experiment_rows(
-            config, content.read_rows(results / "tables" / "table3.csv"), content.regularisation_cells
-        ),
+        table1=table1_rows(config, read_rows(results / "tables" / "table1.csv")),
+        table2=experiment_rows(config, read_rows(results / "tables" / "table2.csv"), accuracy_cells),
+        table3=experiment_rows(config, read_rows(results / "tables" / "table3.csv"), regularisation_cells),
         table3_caption=f"{regularisation.CAPTION} {regularisation.HOW_TO_READ}",
-        selection=content.selection_sentences(config, results),
-        figures=content.figures(config, results),
-        costs=content.cost_rows(runs),
-        environment=content.environment(results, runs),
-        configuration=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
+        selection=selection_sentences(config, results),
+        figures=figures(config, results),
+        curves=curves(config, results, runs),
+        findings=findings(results),
+        costs=cost_rows(runs),
+        total_cost=total_cost(runs),
+        steps=steps,
+        dag=dag_picture.picture(steps),
+        environment=environment(results, runs),
+        configuration=as_yaml(config),
     )
 
 
-def template() -> jinja2.Template:
-    """The page's template, with every value escaped; its style sheet and script are parts of it."""
+def template(name: str) -> jinja2.Template:
+    """A template of this folder, with every value escaped; style sheets and scripts are parts of it."""
 
     def source(name: str) -> str:
         return resources.files("kdbench.report").joinpath(name).read_text(encoding="utf-8")
@@ -68,4 +90,5 @@ def template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.j2")
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
+    return environment.get_template(name)

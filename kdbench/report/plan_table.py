@@ -35,7 +35,8 @@ def print_plan(plan: Plan) -> None:
 
 
 def knowledge(plan: Plan, planned: PlannedRun) -> str:
-    sources = ["labels"]
+    own = planned.lesson.objective
+    sources = ["labels"] if own is None or any(term.source == "labels" for term in own) else []
     if planned.lesson.teacher:
         sources.append("teacher")
     if planned.frozen_peers_run:

@@ -19,12 +19,13 @@ from kdbench.report.experiments import experiments
 from kdbench.report.selection import DECIMALS
 from kdbench.report.statistics import LEVEL, adjusted, paired_difference
 from kdbench.report.study_notes import study_line
-from kdbench.report.style import PAGE, SMALL, house_style, new_figure, save, study_note
+from kdbench.report.style import PAGE, SMALL, house_style, new_figure, save, study_note, words_figure
 from kdbench.report.tables import table2
 from kdbench.report.text_table import DASH, markdown_table, records, signed
 from kdbench.variations import variations
 
 EFFECT_COLUMNS = ["change", "experiment", "run", "student", "n", "base", "effect", "low", "high", "p", "p_adjusted"]
+ROW, HEAD, FOOT = 0.3, 0.1, 0.42  # inches
 CLAIM_COLUMNS = ["change", "id", "claim", "verdict_base", "verdict"]
 
 
@@ -106,10 +107,14 @@ def rms(values: np.ndarray) -> float:
 
 def draw(found: pd.DataFrame, config: Config) -> Figure:
     """Every effect with its interval, a line a change, sorted by the largest effect; a dot a cell of Table 2."""
+    if found.empty:
+        return words_figure("No change moved any cell of Table 2.", study_note(config))
     largest = found.groupby("change")["effect"].agg(lambda values: values.abs().max()).sort_values()
+    height = HEAD + ROW * len(largest) + FOOT
     with house_style():
-        figure, bottom = new_figure(PAGE, 0.6 + 0.28 * max(len(largest), 1), study_note(config))
-        axes = figure.add_axes((0.24, bottom + 0.12, 0.74, 0.84 - bottom))
+        figure, share = new_figure(PAGE, height, study_note(config))
+        whole = height / (1 - share)
+        axes = figure.add_axes((0.24, share + FOOT / whole, 0.74, ROW * len(largest) / whole))
         axes.axvline(0, color="black", linewidth=0.7)
         for place, change in enumerate(largest.index):
             cells = found[found["change"] == change].sort_values("effect")

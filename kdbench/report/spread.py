@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -19,6 +20,7 @@ from kdbench.paper.reported import Claim, read_paper
 from kdbench.report.claims import Study
 from kdbench.report.collect import read_results
 from kdbench.report.lettering import cut, plain
+from kdbench.report.selection import DECIMALS
 from kdbench.report.statistics import Sample, paired_difference, sample
 from kdbench.report.style import PAGE, POINTS, SMALL, house_style, new_figure, study_note, words_figure
 
@@ -61,6 +63,15 @@ def gains(config: Config, results: Path) -> list[Gain]:
         label = f"{sides[0].student}: {short[claim.first.method]} over {short[claim.second.method]}"
         found.append(Gain(plain(label), claim.number or 0.0, ours, TWO_SIDED * spread))
     return found
+
+
+def spread_data(config: Config, results: Path) -> pd.DataFrame:
+    """What figure 6 draws, a row a gain, in percentage points."""
+    rows = [
+        (gain.label, gain.number, gain.ours.n, gain.ours.mean, gain.ours.low, gain.ours.high, gain.chance)
+        for gain in gains(config, results)
+    ]
+    return pd.DataFrame(rows, columns=["gain", "paper", "n", "ours", "low", "high", "chance"]).round(DECIMALS)
 
 
 def is_gain(claim: Claim) -> bool:

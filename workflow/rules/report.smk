@@ -1,5 +1,16 @@
 # From metrics, histories and predictions to what people look at; no weights and no images needed but the few kept.
 
+# What each shows, in Snakemake's own report.
+TABLES = {1: "validation accuracy, by weights", 2: "test accuracy", 3: "regularisation"}
+FIGURES = {
+    1: "a student's loss",
+    2: "training loss",
+    3: "training accuracy",
+    4: "learned from the teacher",
+    5: "learned from a peer",
+    6: "gains beside chance",
+}
+
 
 rule collect_results:
     input:
@@ -22,13 +33,17 @@ rule write_tables:
     input:
         "<results>/results.csv",
     output:
-        csv=expand("<results>/tables/table{number}.csv", number=[1, 2, 3]),
-        markdown=report(
-            expand("<results>/tables/table{number}.md", number=[1, 2, 3]),
-            caption="../report/tables.rst",
-            category="Tables",
-        ),
-        tex=expand("<results>/tables/table{number}.tex", number=[1, 2, 3]),
+        csv=[
+            report(
+                f"<results>/tables/table{number}.csv",
+                caption=f"../report/table{number}.rst",
+                category="Tables",
+                labels={"table": str(number), "shows": shows},
+            )
+            for number, shows in TABLES.items()
+        ],
+        markdown=expand("<results>/tables/table{number}.md", number=TABLES),
+        tex=expand("<results>/tables/table{number}.tex", number=TABLES),
     log:
         "<results>/logs/write_tables.log",
     resources:
@@ -72,11 +87,12 @@ rule draw_figures:
                 f"<results>/figures/figure{number}.svg",
                 caption=f"../report/figure{number}.rst",
                 category="Figures",
-                labels={"figure": str(number)},
+                labels={"figure": str(number), "shows": shows},
             )
-            for number in range(1, 7)
+            for number, shows in FIGURES.items()
         ],
-        png=expand("<results>/figures/figure{number}.png", number=range(1, 7)),
+        png=expand("<results>/figures/figure{number}.png", number=FIGURES),
+        csv=expand("<results>/figures/figure{number}.csv", number=FIGURES),
     log:
         "<results>/logs/draw_figures.log",
     resources:
@@ -94,8 +110,13 @@ rule judge_claims:
         "<results>/results.csv",
         run_files("predictions-{learner}.npz"),
     output:
-        csv="<results>/claims.csv",
-        markdown=report("<results>/claims.md", caption="../report/claims.rst", category="Claims"),
+        csv=report(
+            "<results>/claims.csv",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"shows": "every claim, judged"},
+        ),
+        markdown="<results>/claims.md",
     log:
         "<results>/logs/judge_claims.log",
     resources:
@@ -114,8 +135,12 @@ rule write_page:
         rules.write_tables.output,
         rules.judge_claims.output,
         rules.draw_figures.output,
+        comparisons,
     output:
-        "<results>/report.html",
+        page=report(
+            "<results>/report.html", caption="../report/page.rst", category="Page", labels={"shows": "the whole study"}
+        ),
+        configuration="<results>/study.yaml",
     log:
         "<results>/logs/write_page.log",
     resources:
@@ -124,5 +149,7 @@ rule write_page:
         results=results_folder,
         config=config_json,
         code=report_code("kdbench.report.page"),
+        options=command_options,
     shell:
-        "python3 -m kdbench report --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
+        "python3 -m kdbench report --config {params.config:q} --results {params.results:q} --options={params.options:q}"
+        " > {log:q} 2>&1"
