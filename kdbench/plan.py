@@ -15,7 +15,8 @@ from kdbench.config import Config, Criterion, InputScaling, Network, Section, St
 from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError, unknown
 from kdbench.networks.catalogue import NETWORKS
-from kdbench.recipes.schema import FrozenPeers, Lesson, Recipe, read_recipe
+from kdbench.recipes.losses import losses
+from kdbench.recipes.schema import FrozenPeers, Lesson, LossTerm, Recipe, read_recipe
 
 # Modules that have no effect on a run, or whose effect is in its settings: changing them reruns nothing by itself.
 DECLARATIONS = (
@@ -139,7 +140,14 @@ class Plan:
         self.recipes: list[Recipe] = [read_recipe(name) for name in dict.fromkeys(["teacher", *config.methods])]
         self.lessons = [lesson for recipe in self.recipes for lesson in recipe.lessons]
         self.check()
-        self.runs = {run.name: run for lesson in self.lessons for run in self.planned_runs(lesson)}
+        self.runs: dict[str, PlannedRun] = {}
+        for run in (run for lesson in self.lessons for run in self.planned_runs(lesson)):
+            if run.name in self.runs:
+                raise KdbenchError(
+                    f"methods: two runs of {run.method} and {self.runs[run.name].method} are called {run.name}: "
+                    "give each lesson of their recipes its own run, with {student} where there is one for each student"
+                )
+            self.runs[run.name] = run
 
     def check(self) -> None:
         for recipe in self.recipes:
@@ -149,7 +157,12 @@ class Plan:
                         f"students: the method {recipe.name} needs {lesson.students_needed} or more, "
                         f"got {len(self.students)}: add a student or remove {recipe.name} from methods"
                     )
-        methods = {lesson.method for lesson in self.lessons}
+        methods = [lesson.method for lesson in self.lessons]
+        if twice := {method for method in methods if methods.count(method) > 1}:
+            raise KdbenchError(
+                f"methods: several lessons have the method {', '.join(sorted(twice))}: "
+                "give each lesson of each recipe a method of its own"
+            )
         for lesson in self.lessons:
             if self.criterion(lesson) and "tune" not in methods:
                 raise KdbenchError(
@@ -246,6 +259,8 @@ class Plan:
     def objective(self, planned: PlannedRun) -> list[Term]:
         """The terms of each learner's loss."""
         config = self.config
+        if planned.lesson.objective is not None:
+            return [self.term(given) for given in planned.lesson.objective]
         labels, teacher, peers = self.term_weights(planned)
         soft_labels: dict[str, float | bool] = {
             "temperature": config.distillation.temperature,
@@ -258,6 +273,19 @@ class Plan:
             combine = config.peers.combine
             terms.append(Term(loss="soft_labels", source="peers", weight=peers, combine=combine, options=soft_labels))
         return terms
+
+    def term(self, given: LossTerm) -> Term:
+        """A term as the recipe states it, with the configuration's values where it leaves them open."""
+        distillation = self.config.distillation.model_dump()
+        options = {name: distillation[name] for name in losses()[given.loss] if name in distillation}
+        combine = (given.combine or self.config.peers.combine) if given.source == "peers" else "sum"
+        return Term(
+            loss=given.loss,
+            source=given.source,
+            weight=given.weight,
+            combine=combine,
+            options=options | given.options,
+        )
 
     def term_weights(self, planned: PlannedRun) -> TermWeights:
         """Weights of the labels', the teacher's and the peers' term; None where the selection decides them."""
@@ -272,6 +300,7 @@ class Plan:
                 assert planned.weights is not None
                 return planned.weights
             case key:
+                assert key is not None
                 given = self.given_weights(key)
                 return (None, None, None) if isinstance(given, str) else (given[0], given[1], given[2])
 
@@ -284,7 +313,7 @@ class Plan:
 
     def criterion(self, lesson: Lesson) -> Criterion | None:
         """The criterion of the selection that gives this lesson's weights, or None where they are given."""
-        if lesson.weights in ("labels only", "vanilla", "grid point"):
+        if lesson.weights in (None, "labels only", "vanilla", "grid point"):
             return None
         given = self.given_weights(lesson.weights)
         return given if isinstance(given, str) else None

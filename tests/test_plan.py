@@ -1,15 +1,19 @@
 """The runs of a study: permutations, mentors, seeds, weights."""
 
+import importlib
+import inspect
 import subprocess
 import sys
 from itertools import combinations
 
 import pytest
 
-from kdbench.config import check_config, merge
+from kdbench.config import check_config, check_section, merge
 from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError
 from kdbench.plan import DECLARATIONS, Plan, Run
+from kdbench.recipes.losses import losses
+from kdbench.recipes.schema import Recipe, read_recipe
 
 
 def students(count):
@@ -244,3 +248,81 @@ def test_what_a_setting_means_is_in_the_settings_not_in_the_digest_of_code(confi
     classroom = ("kdbench.classroom.train", "kdbench.classroom.outputs")
     modules = (*classroom, "kdbench.networks.lenet", "kdbench.objectives.cross_entropy")
     assert run.code_digest() == code_digest(*modules, without=DECLARATIONS) != code_digest(*modules)
+
+
+RECIPE = {"name": "mutual", "title": "Mutual learning", "source": "Zhang et al. 2018"}
+LESSON = {"method": "mutual", "title": "Mutual", "short": "mutual", "run": "mutual", "learners": "students"}
+LABELS = {"loss": "cross_entropy", "source": "labels", "weight": 1}
+PEERS = {"loss": "soft_labels", "source": "peers", "weight": 0.5}
+
+
+def recipe(**changes):
+    lesson = {**LESSON, "teacher": False, "peers": "live", "objective": [LABELS, PEERS], **changes}
+    return check_section(Recipe, {**RECIPE, "lessons": [lesson]}, "mutual.yaml")
+
+
+@pytest.fixture
+def mutual(values, monkeypatch):
+    """The plan of a study with this recipe for each of its methods but the teacher's."""
+
+    def plan(**changes):
+        known = {"mutual": recipe(**changes), "teacher": read_recipe("teacher")}
+        monkeypatch.setattr("kdbench.plan.read_recipe", lambda name: known[name])
+        return Plan(check_config({**values, "methods": ["mutual"]}))
+
+    return plan
+
+
+def test_a_recipe_may_state_its_own_objective(mutual):
+    terms = mutual(objective=[LABELS, {**PEERS, "options": {"temperature": 2.0}}]).run("mutual", 1).objective
+    assert [(term.loss, term.source, term.weight) for term in terms] == [
+        ("cross_entropy", "labels", 1),
+        ("soft_labels", "peers", 0.5),
+    ]
+    # What the recipe leaves open is as the configuration says.
+    assert terms[1].options == {"temperature": 2.0, "scale_by_temperature_squared": True}
+
+
+@pytest.mark.parametrize(("stated", "taken"), [({}, "sum"), ({"combine": "mean"}, "mean")])
+def test_peers_are_combined_as_the_recipe_says_or_else_the_configuration(mutual, stated, taken):
+    terms = mutual(objective=[LABELS, {**PEERS, **stated}]).run("mutual", 1).objective
+    assert [term.combine for term in terms] == ["sum", taken]
+
+
+def test_the_losses_a_recipe_may_name_are_the_objectives_with_their_options():
+    assert {"cross_entropy", "soft_labels"} <= set(losses())
+    for name, options in losses().items():
+        parameters = inspect.signature(importlib.import_module(f"kdbench.objectives.{name}").loss).parameters.values()
+        named = {item.name: item.default is item.empty for item in parameters if item.kind is item.KEYWORD_ONLY}
+        assert options == named, name
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        (
+            {"objective": [{**LABELS, "loss": "cross_entropi"}, PEERS]},
+            r'objective\[0\]: .*did you mean "cross_entropy"',
+        ),
+        ({"objective": [LABELS, {**PEERS, "options": {"temprature": 2.0}}]}, 'did you mean "temperature"'),
+        ({"objective": [LABELS, PEERS, PEERS]}, "two terms of peers: make one loss of them"),
+        ({"teacher": True}, "has terms of labels, peers, but the lesson listens to labels, peers, teacher"),
+        ({"peers": "none"}, "has terms of labels, peers, but the lesson listens to labels"),
+        ({"weights": "vanilla"}, "either weights or an objective"),
+        ({"objective": None}, "either weights or an objective"),
+        ({"run": "mutual-{student}"}, 'unknown placeholder of for_each: study "student"'),
+    ],
+)
+def test_a_recipe_that_does_not_fit_together_is_refused(changes, complaint):
+    with pytest.raises(KdbenchError, match=complaint):
+        recipe(**changes)
+
+
+def test_runs_of_the_same_name_are_refused(mutual):
+    with pytest.raises(KdbenchError, match="two runs of mutual and mutual are called mutual"):
+        mutual(for_each="student", learners="student", peers="none", objective=[LABELS])
+
+
+def test_lessons_of_the_same_method_are_refused(mutual):
+    with pytest.raises(KdbenchError, match="several lessons have the method teacher"):
+        mutual(method="teacher")
