@@ -5,7 +5,7 @@ BIN := .venv/bin
 PRESET ?=
 ARGS ?=
 
-.PHONY: help demo reproduce redraw quote slurm test test-slow test-slurm torture check bench lock clean
+.PHONY: help demo reproduce redraw quote slurm test test-slow test-slurm torture check bench docs lock clean
 
 help:
 	@echo "make demo                            the whole study on embedded data, in minutes"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-slurm                      the study on a Slurm cluster of pretend nodes on this machine (root)"
 	@echo "make torture                         the demonstration killed 50 times: ten minutes"
 	@echo "make bench                           speed, beside torchdistill and a plain loop: over an hour"
+	@echo "make docs                            the documentation as a site: site/index.html"
 	@echo "make check                           ruff, snakefmt, mypy, snakemake --lint"
 
 demo: .venv/installed
@@ -60,6 +61,10 @@ bench: .venv/bench
 	$(BIN)/snakemake --snakefile benchmarks/Snakefile $(ARGS)
 	@echo "The figures: results/benchmark/speed.md"
 
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The documentation: site/index.html"
+
 # The lock file pins every package, with its digest, for every platform and Python version.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev --quiet -o requirements.lock pyproject.toml
@@ -75,6 +80,10 @@ lock:
 
 .venv/bench: .venv/installed benchmarks/requirements.lock
 	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --requirement benchmarks/requirements.lock
+	touch $@
+
+.venv/docs: .venv/installed
+	$(BIN)/pip install --disable-pip-version-check --quiet --no-build-isolation --editable '.[docs]'
 	touch $@
 
 .venv/slurm: .venv/installed profiles/slurm/requirements.lock

@@ -5,7 +5,9 @@ Verbs import what they need when they run, so that ``kdbench --help`` and the pl
 
 import argparse
 import json
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,17 +137,26 @@ def further(arguments: argparse.Namespace) -> None:
 def report(arguments: argparse.Namespace) -> None:
     from kdbench.report.page import write_page
 
-    write_page(read_config(arguments), arguments.results)
+    files = [given for given in arguments.config if not is_json(given)]
+    options = f"--configfile {shlex.join(files)}" if files and arguments.options is None else arguments.options or ""
+    write_page(read_config(arguments), arguments.results, options)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    from kdbench.report.compare import write_comparison
+
+    write_comparison(arguments.folders, arguments.output)
 
 
 def plan(arguments: argparse.Namespace) -> None:
-    from kdbench.report.plan_table import print_plan
-    from kdbench.report.simulation import simulate
-
     study = Plan(read_config(arguments))
     if arguments.simulate:
+        from kdbench.report.simulation import simulate
+
         print(simulate(study, arguments.results, arguments.overhead))
     else:
+        from kdbench.report.plan_table import print_plan
+
         print_plan(study)
 
 
@@ -174,62 +185,115 @@ def methods(arguments: argparse.Namespace) -> None:
         print(f"{recipe.name:12} {recipe.title} ({recipe.source})")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="kdbench",
-        description="A reproducibility benchmark for knowledge distillation. The whole study runs with `snakemake`; "
-        "these are its single steps.",
-    )
-    parser.add_argument("--version", action="version", version=f"kdbench {kdbench.__version__}")
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+def doctor(arguments: argparse.Namespace) -> int:
+    from kdbench.doctor import examine
 
-    files = argparse.ArgumentParser(add_help=False)
-    files.add_argument(
+    config: Config | KdbenchError
+    try:
+        config = read_config(arguments)
+    except KdbenchError as error:  # one more finding
+        config = error
+    return examine(config, arguments.results)
+
+
+def init(arguments: argparse.Namespace) -> None:
+    from kdbench.workflow import copy_workflow
+
+    print(copy_workflow(arguments.folder))
+
+
+DESCRIPTION = """\
+A reproducibility benchmark for knowledge distillation. The whole study runs
+with `snakemake`; these are its single steps, and what helps around it.
+"""
+LEGEND = """\
+R is the study's results folder: pathvars.results of the configuration.
+`kdbench VERB --help` says more of each.
+
+examples:
+  kdbench doctor --config presets/digits.yaml      can this study run here?
+  kdbench plan --config presets/digits.yaml        what would it train?
+  snakemake --configfile presets/digits.yaml       the study itself
+"""
+GROUPS = ("steps of the study", "look at it", "around it")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    plain = argparse.RawDescriptionHelpFormatter
+    usage = "kdbench [-h] [--version] VERB ..."
+    parser = argparse.ArgumentParser(prog="kdbench", usage=usage, description=DESCRIPTION, formatter_class=plain)
+    parser.add_argument("--version", action="version", version=f"kdbench {kdbench.__version__}")
+    # argparse cannot group verbs: the groups are written below the options.
+    verbs = parser.add_subparsers(prog="kdbench", metavar="VERB", required=True, help=argparse.SUPPRESS)
+    listed: dict[str, list[str]] = {group: [] for group in GROUPS}
+
+    config_files = argparse.ArgumentParser(add_help=False)
+    config_files.add_argument(
         "--config",
         action="append",
-        metavar="FILE",
-        help="a preset to lay over config.yaml; may be given again; or a whole configuration as JSON text",
+        default=[],
+        metavar="FILE ...",
+        help="presets to lay over config.yaml, each over the ones before; or a whole configuration as JSON text",
     )
     results = argparse.ArgumentParser(add_help=False)
-    results.add_argument("--results", type=Path, metavar="FOLDER", help="results folder (default: the config's)")
+    about = "results folder, R (default: the configuration's pathvars.results)"
+    results.add_argument("--results", type=Path, metavar="FOLDER", help=about)
     share = argparse.ArgumentParser(add_help=False)
-    share.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
-    share.add_argument("--slots-per-gpu", type=int, default=1, help="processes that share one GPU (default: 1)")
+    share.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1)")
+    about = "processes that share one GPU (default: 1)"
+    share.add_argument("--slots-per-gpu", type=int, default=1, metavar="N", help=about)
     about = "results folder of a study from which the very same runs are taken instead"
     share.add_argument("--reuse", type=Path, metavar="FOLDER", help=about)
     run = argparse.ArgumentParser(add_help=False)
     about = "a run's name in the plan, a metrics.json to repeat, or its settings as JSON; several: one after another"
-    run.add_argument("run", nargs="+", help=about)
-    run.add_argument("--seed", type=int, default=1, help="seed of a run given by name (default: 1)")
+    run.add_argument("run", nargs="+", metavar="RUN", help=about)
+    run.add_argument("--seed", type=int, default=1, metavar="N", help="seed of a run given by name (default: 1)")
+    of_study = (config_files, results)
 
-    def verb(action, help_text: str, *parents: argparse.ArgumentParser, name: str | None = None):
-        name = name or action.__name__
-        sub = verbs.add_parser(name, help=help_text, description=help_text, parents=[*parents, files, results])
+    def verb(action, group: str, about: str, *parents: argparse.ArgumentParser, shown: Sequence[str] = ()):
+        name = action.__name__
+        epilog = "\n  ".join([f"example{'s' if len(shown) > 1 else ''}:", *shown]) if shown else None
+        sub = verbs.add_parser(name, description=about, epilog=epilog, parents=parents, formatter_class=plain)
         sub.set_defaults(action=action)
+        listed[group].append(f"  {name:12} {about}")
         return sub
 
-    sub = verb(prepare, "Pack the data set into R/data: images, labels, facts.")
+    steps, look, around = GROUPS
+    sub = verb(prepare, steps, "Pack the data set into R/data: images, labels, facts.", *of_study)
     sub.add_argument("--data", metavar="JSON", help="the data section alone, as JSON")
-    sub = verb(split, "Split the training images into training and validation, stratified.")
-    sub.add_argument("--fraction", type=float, default=0.2, help="fraction held out (default: 0.2)")
-    sub.add_argument("--split-seed", type=int, default=0)
-    verb(train, "Train runs and evaluate their learners on the test images.", run, share)
-    verb(outputs, "Store the outputs of finished runs' learners on the training images.", run, share)
-    sub = verb(select, "Choose the loss weights by both criteria, from validation accuracies.")
-    sub.add_argument("output", type=Path, help="the JSON file to write")
-    sub.add_argument("--grid", required=True, metavar="JSON")
-    sub.add_argument("--seeds", nargs="+", type=int, required=True)
-    sub.add_argument("--students", nargs="+", required=True)
-    verb(collect, "Gather all metrics into R/results.csv.")
-    verb(tables, "Write tables 1 and 2 beside the paper's numbers, and table 3: regularisation.")
-    verb(examples, "Keep the few test images that figures 4 and 5 show.")
-    sub = verb(figures, "Draw the paper's five figures, and its gains beside the spread between seeds (6).")
-    sub.add_argument("--only", type=int, nargs="+", choices=range(1, 7), help="which (default: all)")
-    verb(claims, "Judge each of the paper's claims.")
-    verb(sensitivity, "Compare the study with what the paper leaves unsaid the other way, one change at a time.")
-    verb(further, "Compare the study with the paper's own next steps: more students, more epochs.")
-    verb(report, "Write the page.")
-    sub = verb(plan, "Print the runs of the study; trains nothing.")
+    sub = verb(split, steps, "Hold out validation images, each class its share.", *of_study)
+    sub.add_argument("--fraction", type=float, default=0.2, metavar="SHARE", help="to hold out (default: 0.2)")
+    sub.add_argument("--split-seed", type=int, default=0, metavar="N", help="of the draw (default: 0)")
+    shown = [
+        "kdbench train scratch-lenet --seed 2 --config presets/digits.yaml",
+        "kdbench train results/digits/runs/scratch-lenet/seed1/metrics.json --results results/digits",
+    ]
+    verb(train, steps, "Train runs and test their learners.", run, share, *of_study, shown=shown)
+    shown = ["kdbench outputs teacher --config presets/digits.yaml"]
+    about = "Store what finished runs' learners say of the training images."
+    verb(outputs, steps, about, run, share, *of_study, shown=shown)
+    sub = verb(select, steps, "Choose the loss weights by both criteria.", *of_study)
+    sub.add_argument("output", type=Path, metavar="OUTPUT", help="the JSON file to write")
+    sub.add_argument("--grid", required=True, metavar="JSON", help="the points to choose from: tune.grid")
+    sub.add_argument("--seeds", nargs="+", type=int, required=True, metavar="N", help="of the runs on the grid")
+    sub.add_argument("--students", nargs="+", required=True, metavar="NAME", help="in the study's order")
+    verb(collect, steps, "Gather the figures of all runs into R/results.csv.", *of_study)
+    verb(tables, steps, "Write tables 1 to 3, the paper's numbers beside ours.", *of_study)
+    verb(examples, steps, "Keep the few test images that figures 4 and 5 show.", *of_study)
+    shown = ["kdbench figures --only 2 3 --config presets/digits.yaml"]
+    sub = verb(figures, steps, "Draw figures 1 to 6.", *of_study, shown=shown)
+    sub.add_argument("--only", type=int, nargs="+", choices=range(1, 7), metavar="N", help="which (default: all)")
+    verb(claims, steps, "Judge each of the paper's claims.", *of_study)
+    verb(sensitivity, steps, "Compare with what the paper leaves unsaid the other way.", *of_study)
+    verb(further, steps, "Compare with the paper's next steps: students, epochs.", *of_study)
+    sub = verb(report, steps, "Write the page, R/report.html.", *of_study)
+    about = (
+        "what follows the target in the commands that the page prints (default: --configfile, the files of --config)"
+    )
+    sub.add_argument("--options", metavar="TEXT", help=about)
+
+    shown = ["kdbench plan", "kdbench plan --simulate --config presets/digits.yaml --overhead 14"]
+    sub = verb(plan, look, "Print the runs of the study; trains nothing.", *of_study, shown=shown)
     sub.add_argument(
         "--simulate",
         action="store_true",
@@ -237,26 +301,55 @@ def build_parser() -> argparse.ArgumentParser:
     )
     about = "what a job costs beyond its epochs: about 3 on one machine, 14 on a small cluster (default: 0)"
     sub.add_argument("--overhead", type=float, default=0.0, metavar="SECONDS", help=about)
-    sub = verb(networks, "List the networks with their parameters and FLOPs.")
-    sub.add_argument("--image-size", type=int, default=32)
-    sub.add_argument("--channels", type=int, default=3)
-    sub.add_argument("--classes", type=int, default=10)
+    shown = ["kdbench compare results/digits results/cifar10-jpeg"]
+    sub = verb(compare, look, "Write one page over several finished studies.", shown=shown)
+    sub.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="a study's results folder")
+    about = "the page (default: results/compare.html)"
+    sub.add_argument("--output", type=Path, default=Path("results/compare.html"), metavar="FILE", help=about)
+    verb(config, look, "Describe every key of the configuration, as in the docs.")
+    sub = verb(networks, look, "List the networks with their parameters and FLOPs.")
+    sub.add_argument("--image-size", type=int, default=32, metavar="PIXELS", help="(default: 32)")
+    sub.add_argument("--channels", type=int, default=3, metavar="N", help="(default: 3)")
+    sub.add_argument("--classes", type=int, default=10, metavar="N", help="(default: 10)")
     sub.add_argument("--markdown", action="store_true", help="as the table in the docs")
-    verb(config, "Describe every key of the configuration, as in the docs.")
-    verb(methods, "List the methods: the recipes a study can run.")
-    sub = verb(quote, "Bring the numbers that documents quote from published studies up to date.")
+    verb(methods, look, "List the methods: the recipes a study can run.")
+
+    shown = ["kdbench doctor", "kdbench doctor --config presets/cifar10-jpeg.yaml"]
+    verb(doctor, around, "Say whether a study can run here, and the way out if not.", *of_study, shown=shown)
+    shown = ["kdbench init my-study && cd my-study", "snakemake --configfile presets/digits.yaml"]
+    sub = verb(init, around, "Copy the workflow's files to a folder, to run studies there.", shown=shown)
+    sub.add_argument("folder", type=Path, metavar="FOLDER", help="made where there is none; nothing is overwritten")
+    sub = verb(quote, around, "Bring the results that documents quote up to date.")
     sub.add_argument("documents", nargs="+", type=Path, metavar="DOCUMENT", help="a Markdown file with quotations")
-    sub.add_argument("--studies", type=Path, default=Path("results/reference"), help="(default: results/reference)")
+    about = "folder of published studies (default: results/reference)"
+    sub.add_argument("--studies", type=Path, default=Path("results/reference"), metavar="FOLDER", help=about)
+
+    groups = ["\n".join([f"{group}:", *lines]) for group, lines in listed.items()]
+    parser.epilog = "\n\n".join([*groups, LEGEND])
     return parser
+
+
+def one_file_each(argv: Sequence[str]) -> list[str]:
+    """``--config A.yaml B.yaml`` as ``--config A.yaml --config B.yaml``.
+
+    An option of several values would swallow what follows it: the runs to train.
+    """
+    spread: list[str] = []
+    for argument in argv:
+        of_config = spread[-2:-1] == ["--config"] or any(last.startswith("--config=") for last in spread[-1:])
+        if of_config and argument.endswith((".yaml", ".yml")):
+            spread.append("--config")
+        spread.append(argument)
+    return spread
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; a user's mistake is one line on stderr and exit status 2."""
-    arguments = build_parser().parse_args(argv)
+    arguments = build_parser().parse_args(one_file_each(sys.argv[1:] if argv is None else argv))
     try:
-        arguments.config = arguments.config or []
-        arguments.results = arguments.results or default_results(arguments)
-        arguments.action(arguments)
+        if "results" in arguments and arguments.action is not doctor:
+            arguments.results = arguments.results or read_config(arguments).results
+        return arguments.action(arguments) or 0
     except KdbenchError as error:
         print(f"kdbench: {error}", file=sys.stderr)
         return 2
@@ -265,12 +358,6 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(f"kdbench: {error.filename}: {error.strerror}: check the path", file=sys.stderr)
         return 2
-    return 0
-
-
-def default_results(arguments: argparse.Namespace) -> Path:
-    needs_none = arguments.action in (networks, methods, config, quote)
-    return Path() if needs_none else read_config(arguments).results
 
 
 if __name__ == "__main__":

@@ -80,6 +80,13 @@ def plan_line(progress: Progress) -> Line:
     return [(counted(progress.total), "bold"), (f": {rules}", "dim")]
 
 
+def progress_line(progress: Progress, now: float) -> Line:
+    """`1 failed · about 4 min left · 2 running · 3 waiting`: how the study stands, beside how much of it is done."""
+    failed: Line = [(f"{len(progress.failed)} failed", "bold red"), (" · ", "")] if progress.failed else []
+    left = time_left(progress.seconds_left(now))
+    return [*failed, (left, ""), (f" · {len(progress.running)} running · {progress.waiting} waiting", "dim")]
+
+
 def counted(count: int) -> str:
     """`1 job`, `24 jobs`."""
     return "1 job" if count == 1 else f"{count} jobs"

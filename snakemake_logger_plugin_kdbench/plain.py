@@ -38,7 +38,7 @@ class PlainDisplay:
         self.write(f"{at} [{progress.done}/{progress.total}] {lines.plain(line)}")
 
     def refresh(self, progress: Progress, now: float) -> None:
-        """At most every half minute: the running jobs whose epoch has changed since they were last spoken of."""
+        """At most every half minute: the running jobs whose epoch has changed meanwhile, and how the study stands."""
         if now < self._next:
             return
         self._next = now + _SECONDS_BETWEEN_LINES
@@ -47,6 +47,8 @@ class PlainDisplay:
             self.say_of_job(lines.running_line(job, now), progress, now)
         for rest in lines.and_more(len(changed) - lines.MOST_JOBS):
             self.say(rest)
+        if changed:
+            self.say_of_job(lines.progress_line(progress, now), progress, now)
         self._said = {job.id: job.report for job in progress.running.values()}
 
     def close(self) -> None:

@@ -41,13 +41,14 @@ class Job:
         return max(now - self.started, 0.0)
 
     def seconds_in_all(self) -> float | None:
-        """How long the job will have taken, by the pace of its epochs; None before two of them are known."""
+        """How long the job will have taken, by the pace of its epochs; None before there is one to tell it from."""
         if self.report is None or self._first is None or self._latest is None:
             return None
         (first, since), (latest, at) = self._first, self._latest
         # The pace between two reports, not since the start: a run resumed from a checkpoint begins at a late epoch.
         if latest <= first:
-            return None
+            # One that begins at the first resumed nothing: all its time went into that epoch.
+            return (at - self.started) * self.report.epochs if first == 1 else None
         return at - self.started + (self.report.epochs - latest) * (at - since) / (latest - first)
 
 
@@ -140,5 +141,5 @@ class Progress:
         if known := [paced[job.id] for job in running if job.id in paced]:
             return fmean(known)
         every = [seconds for durations in self._durations.values() for seconds in durations] or list(paced.values())
-        # A rule without a finished job takes at least as long as its jobs have been running.
-        return max([fmean(every), *(job.seconds(now) for job in running)])
+        # A rule without a finished job is an average one, until its jobs outlast that: then they may be half done.
+        return max([fmean(every), *(2 * job.seconds(now) for job in running)])

@@ -36,8 +36,8 @@ class TerminalDisplay:
     def say_of_job(self, line: Line, progress: Progress, now: float) -> None:
         """A permanent line about a job that ended."""
         if self._live is not None:
-            # Printing redraws the live area: in its new state, the job that ended is gone from it.
-            self._live.update(self._drawing(progress, now))
+            # Printing repeats the live area below the line: first draw it anew, without the job that ended.
+            self._live.update(self._drawing(progress, now), refresh=True)
         self.say(line)
 
     def refresh(self, progress: Progress, now: float) -> None:
@@ -68,7 +68,7 @@ class TerminalDisplay:
 
 def drawing(progress: Progress, now: float, width: int, height: int) -> RenderableType:
     """The live area: bar and counts, then one line per running job as far as there is room."""
-    bar = _bar(progress.done, max(progress.total, 1), width=max(min(36, width // 3), 4))
+    bar = _bar(progress.done, max(progress.total, 1), width=max(min(36, width // 4), 4))
     head = Table.grid(padding=(0, 2, 0, 0))
     head.add_column()
     head.add_column(no_wrap=True, overflow="ellipsis")
@@ -94,9 +94,5 @@ def _bar(done: int, total: int, width: int) -> ProgressBar:
 
 def _counts(progress: Progress, now: float) -> Line:
     elapsed = lines.clock(now - progress.since) if progress.since is not None else ""
-    counts: Line = [
-        (f"{progress.done}/{progress.total}", "bold"),
-        (f" · {elapsed} · {lines.time_left(progress.seconds_left(now))}", ""),
-        (f" · waiting {progress.waiting}", "dim"),
-    ]
-    return counts + ([(f" · {len(progress.failed)} failed", "bold red")] if progress.failed else [])
+    done = (f"{progress.done}/{progress.total} done", "bold")
+    return [done, (" · ", ""), *lines.progress_line(progress, now), (f" · {elapsed}", "dim")]

@@ -109,7 +109,9 @@ def test_a_job_that_outlasts_the_average_raises_the_estimate_of_its_rule():
     progress.started(job(1, "data"))
     progress.finished(1, 2.0)
     progress.started(job(2, "vanilla", 2.0))
-    assert progress.seconds_left(102.0) == pytest.approx(2 * 100.0)
+    assert progress.seconds_left(3.5) == pytest.approx(2 * 3.0 + 1.5)
+    # Taken to be half done: 100 s are left of it, and two of 200 s wait.
+    assert progress.seconds_left(102.0) == pytest.approx(2 * 200.0 + 100.0)
 
 
 def test_epochs_tell_the_pace_even_of_a_resumed_run():
@@ -122,6 +124,23 @@ def test_epochs_tell_the_pace_even_of_a_resumed_run():
     teacher.reported(EpochReport(201, 240), 15.0)
     assert progress.seconds_left(15.0) == pytest.approx(39 * 10.0)
     assert progress.seconds_left(20.0) == pytest.approx(39 * 10.0 - 5.0)
+
+
+def test_the_first_epoch_tells_the_pace_of_a_run_that_resumed_nothing():
+    progress = Progress()
+    progress.planned({"teacher": 1, "scratch": 2}, 0.0)
+    teacher = job(1, "teacher")
+    progress.started(teacher)
+    teacher.reported(EpochReport(1, 3), 100.0)
+    # Waiting jobs of other rules are taken for like ones, until there is something better to tell them from.
+    assert progress.seconds_left(100.0) == pytest.approx(200.0 + 2 * 300.0)
+    progress.finished(1, 300.0)
+    scratch = job(2, "scratch", 300.0)
+    progress.started(scratch)
+    scratch.reported(EpochReport(1, 5), 304.0)
+    scratch.reported(EpochReport(2, 5), 306.0)
+    # Once there are two, what came before the first epoch is not counted five times: 12 s in all, of which 6 are left.
+    assert progress.seconds_left(306.0) == pytest.approx(6.0 + 12.0)
 
 
 def test_a_failed_job_is_neither_waiting_nor_counted_twice_when_tried_again():
@@ -186,7 +205,8 @@ def test_the_live_area_shows_bar_counts_and_running_jobs():
     progress.started(running)
     running.reported(EpochReport(3, 5, 61.23), 80.0)
     head, row = screen(progress, 90.0)
-    assert "1/5 · 1:30 · about 4 min left · waiting 3" in head
+    # Epoch 3 of 5 was the first heard of: it may have been resumed, so data's minute is all there is to tell from.
+    assert "1/5 done · about 4 min left · 1 running · 3 waiting · 1:30" in head
     assert re.search(r"vanilla +lenet seed 1 +0:30 .*epoch 3/5 · train 61.2 %", row)
 
 
@@ -217,8 +237,10 @@ def test_plain_lines_speak_of_epochs_only_when_they_change():
     assert stream.getvalue() == ""
     display.refresh(progress, 31.0)
     display.refresh(progress, 62.0)
-    assert stream.getvalue().count("\n") == 1
-    assert "[0/2] > vanilla seed 1 running 31 s - epoch 1/5 - train 20.0 %" in stream.getvalue()
+    epoch, standing = stream.getvalue().splitlines()
+    assert "[0/2] > vanilla seed 1 running 31 s - epoch 1/5 - train 20.0 %" in epoch
+    # Ten seconds an epoch: 19 s of this job and 50 s of the one that waits.
+    assert standing.endswith("[0/2] about 1 min left - 1 running - 1 waiting")
     running.reported(EpochReport(2, 5, 30.0), 70.0)
     display.refresh(progress, 93.0)
     assert "epoch 2/5" in stream.getvalue()
@@ -375,9 +397,11 @@ def test_a_terminal_shows_a_live_area_and_is_left_clean(study, tmp_path):
     seen = output.decode()
     text = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", seen)
     assert "━" in text
-    assert "· estimating · waiting 5" in text
+    assert "0/5 done · estimating · 0 running · 5 waiting" in text
     assert re.search(r"vanilla +alexnet seed 1 +0:\d\d +\S+ +epoch 3/5 · train 61.2 %", text)
     assert re.search(r"✓ vanilla alexnet seed 1  \d s", text)
+    after = text[text.index("✓ vanilla alexnet") :]
+    assert not re.search(r"vanilla +alexnet seed 1 +0:\d\d", after), "a job that ended is gone at once"
     assert text.rstrip().splitlines()[-1].startswith("✓ 5 jobs done in ")
     hidden, shown = "\x1b[?25l", "\x1b[?25h"
     assert hidden in seen

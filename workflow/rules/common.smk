@@ -1,9 +1,10 @@
 # What the rules share: the checked configuration, the plan, and paths that follow from it.
 import json
 import os
+import shlex
 import sys
 
-from kdbench.config import check_config, merge, retyped
+from kdbench.config import Config, check_config, merge, read_yaml, retyped
 from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError
 from kdbench.plan import DECLARATIONS, Plan
@@ -13,14 +14,33 @@ from kdbench.variations import GROUPS, variations
 # The rules' commands run with the Python that runs Snakemake; as a parameter its path would be one more reason to rerun.
 os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()]))
 
-FILES = " + ".join(["config.yaml", *(os.path.relpath(file) for file in workflow.overwrite_configfiles)])
+OVERLAYS = [os.path.relpath(file) for file in workflow.overwrite_configfiles]
+FILES = " + ".join(["config.yaml", *OVERLAYS])
 
-# Where another Snakefile imports this one as a module, its configuration is complete.
+# Where another Snakefile imports this one as a module, what it gives as config is complete, or else is laid over this
+# workflow's own config.yaml, as a preset is: docs/module.md.
 IS_MODULE = workflow.modifier.namespace is not None
-GIVEN = {} if IS_MODULE else retyped(workflow.config_settings.config)
+IS_OVERLAY = IS_MODULE and not set(config) >= set(Config.model_fields)
+BASE = read_yaml(workflow.source_path("../../config.yaml")) if IS_OVERLAY else {}
+SOURCE = f"config of the module {workflow.modifier.namespace}" if IS_MODULE else FILES
+# Keys from the command line are this workflow's own, unless a module's config is another than that of all.
+GIVEN = retyped(workflow.config_settings.config) if config is workflow.modifier_stack[0].globals["config"] else {}
+
+# What follows a target on the command line that gives this configuration: the page prints whole commands.
+OPTIONS = ["--configfile", *OVERLAYS] if OVERLAYS else []
+OPTIONS += ["--config", *(f"{key}={json.dumps(value)}" for key, value in GIVEN.items())] if GIVEN else []
+
+
+def in_module(checked):
+    """A module's configuration with the results folder as Snakemake fills it in, its `prefix:` and `pathvars:` included."""
+    workflow.register_pathvars(**checked.pathvars)
+    results = workflow.pathvars.apply(workflow.modifier.path_modifier.replace_prefix("<results>"))
+    return checked.model_copy(update={"pathvars": {**checked.pathvars, "results": results}})
+
 
 try:
-    CONFIG = check_config(merge(config, GIVEN), source=FILES)
+    CONFIG = check_config(merge(merge(BASE, config), GIVEN), source=SOURCE)
+    CONFIG = in_module(CONFIG) if IS_MODULE else CONFIG
     PLAN = Plan(CONFIG)
     if workflow.is_main_process:
         check_place(CONFIG.results)
@@ -47,7 +67,7 @@ EXAMPLE_METHODS = ["teacher", "scratch", "vanilla", "peer"]
 
 wildcard_constraints:
     **PLAN.wildcard_constraints(),
-    learner="teacher|" + PLAN.wildcard_constraints()["student"],
+    learner=f"teacher|{PLAN.wildcard_constraints()['student']}",
 
 
 def hold_results():
@@ -74,6 +94,19 @@ def reuse_option(wildcards):
 
 def config_json(wildcards):
     return CONFIG.model_dump_json()
+
+
+def command_options(wildcards):
+    return shlex.join(OPTIONS)
+
+
+def comparisons(wildcards):
+    """Texts of the study's variations, asked for now or compared before, which the page quotes."""
+    return [f"<results>/{group}/{group}.md" for group in GROUPS if group in ASKED or has_compared(group)]
+
+
+def has_compared(group):
+    return os.path.exists(f"{RESULTS}/{group}/{group}.md")
 
 
 def data_json(wildcards):

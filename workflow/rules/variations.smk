@@ -53,9 +53,23 @@ for GROUP in ASKED:
                 f"<results>/{GROUP}/{{change}}/{{file}}", change=VARIATIONS[GROUP], file=["results.csv", "claims.csv"]
             ),
         output:
-            csv=[f"<results>/{GROUP}/{name}.csv" for name in COMPARED[GROUP]],
+            csv=[
+                report(
+                    f"<results>/{GROUP}/{name}.csv",
+                    caption=f"../report/{GROUP}.rst",
+                    category=GROUP.capitalize(),
+                    labels={"shows": name},
+                )
+                for name in COMPARED[GROUP]
+            ],
             text=f"<results>/{GROUP}/{GROUP}.md",
-            figure=expand(f"<results>/{GROUP}/{GROUP}.{{kind}}", kind=["svg", "png"]),
+            figure=report(
+                f"<results>/{GROUP}/{GROUP}.svg",
+                caption=f"../report/{GROUP}.rst",
+                category=GROUP.capitalize(),
+                labels={"shows": "figure"},
+            ),
+            png=f"<results>/{GROUP}/{GROUP}.png",
         log:
             f"<results>/logs/compare_{GROUP}.log",
         resources:
