@@ -69,6 +69,7 @@ docs: .venv/docs
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev --quiet -o requirements.lock pyproject.toml
 	printf 'snakemake-executor-plugin-slurm\nsnakemake-executor-plugin-slurm-jobstep\n' | uv pip compile --no-deps --universal --python-version 3.11 --generate-hashes --quiet --no-header --no-annotate -o profiles/slurm/requirements.lock -
+	printf 'mkdocs>=1.6,<2\nmkdocs-material>=9.5,<10\nplaywright>=1.40\n' | uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --no-header --no-annotate -c requirements.lock -o docs/requirements.lock -
 	printf 'cython\ntorchdistill==1.1.5\n' | uv pip compile --no-deps --universal --python-version 3.11 --generate-hashes --quiet --no-header --no-annotate -o benchmarks/requirements.lock -
 
 .venv/installed: requirements.lock pyproject.toml
@@ -82,8 +83,8 @@ lock:
 	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --requirement benchmarks/requirements.lock
 	touch $@
 
-.venv/docs: .venv/installed
-	$(BIN)/pip install --disable-pip-version-check --quiet --no-build-isolation --editable '.[docs]'
+.venv/docs: .venv/installed docs/requirements.lock
+	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --requirement docs/requirements.lock
 	touch $@
 
 .venv/slurm: .venv/installed profiles/slurm/requirements.lock
