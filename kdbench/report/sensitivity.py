@@ -4,28 +4,33 @@ Effects are on the test accuracy of Table 2's rows, in percentage points, paired
 verdicts are those of each variant's own claims.csv.
 """
 
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from kdbench.config import Config
 from kdbench.files import write_text
 from kdbench.paper.reported import Paper, read_paper
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.experiments import experiments
+from kdbench.report.lettering import plain
 from kdbench.report.selection import DECIMALS
 from kdbench.report.statistics import LEVEL, adjusted, paired_difference
 from kdbench.report.study_notes import study_line
-from kdbench.report.style import PAGE, SMALL, house_style, new_figure, save, study_note, words_figure
+from kdbench.report.style import GREY, PAGE, SMALL, house_style, new_figure, save, study_note, words_figure
 from kdbench.report.tables import table2
 from kdbench.report.text_table import DASH, markdown_table, records, signed
 from kdbench.variations import variations
 
 EFFECT_COLUMNS = ["change", "experiment", "run", "student", "n", "base", "effect", "low", "high", "p", "p_adjusted"]
-ROW, HEAD, FOOT = 0.3, 0.1, 0.42  # inches
+ROW, HEAD, FOOT = 0.32, 0.3, 0.42  # inches
+SURE, UNSURE = "#D55E00", "#9a9a9a"
 CLAIM_COLUMNS = ["change", "id", "claim", "verdict_base", "verdict"]
 
 
@@ -106,13 +111,15 @@ def rms(values: np.ndarray) -> float:
 
 
 def draw(found: pd.DataFrame, config: Config) -> Figure:
-    """Every effect with its interval, a line a change, sorted by the largest effect; a dot a cell of Table 2."""
+    """Every effect with its interval, a line a change, sorted by the largest effect; a mark a cell of Table 2."""
     if found.empty:
         return words_figure("No change moved any cell of Table 2.", study_note(config))
     largest = found.groupby("change")["effect"].agg(lambda values: values.abs().max()).sort_values()
     height = HEAD + ROW * len(largest) + FOOT
+    markers = dict(zip(found["student"].unique(), cycle("os^Dvp"), strict=False))
     with house_style():
-        figure, share = new_figure(PAGE, height, study_note(config))
+        note = "A mark for each row of Table 2 that the change could move."
+        figure, share = new_figure(PAGE, height, study_note(config, note))
         whole = height / (1 - share)
         axes = figure.add_axes((0.24, share + FOOT / whole, 0.74, ROW * len(largest) / whole))
         axes.axvline(0, color="black", linewidth=0.7)
@@ -121,14 +128,21 @@ def draw(found: pd.DataFrame, config: Config) -> Figure:
             heights = place + np.linspace(-0.3, 0.3, len(cells)) if len(cells) > 1 else [place]
             for height, cell in zip(heights, cells.itertuples(), strict=True):
                 sure = cell.p_adjusted < LEVEL
-                color = "#D55E00" if sure else "#9a9a9a"
+                color = SURE if sure else UNSURE
                 if not np.isnan(cell.low):
                     axes.plot([cell.low, cell.high], [height, height], color=color, linewidth=0.8)
-                axes.plot(cell.effect, height, marker="o", markersize=2.5, color=color)
+                axes.plot(cell.effect, height, marker=markers[cell.student], markersize=2.8, color=color)
         axes.set_yticks(range(len(largest)), largest.index, fontsize=SMALL)
         axes.set_ylim(-0.6, len(largest) - 0.4)
+        axes.grid(axis="y", visible=False)
         axes.grid(axis="x")
-        axes.set_xlabel("effect on test accuracy (percentage points), with its 95 % interval; orange: significant")
+        axes.set_xlabel("effect on test accuracy (percentage points), with its 95 % interval")
+        marks = [
+            Line2D([], [], linestyle="none", marker=mark, color=GREY, label=plain(name))
+            for name, mark in markers.items()
+        ]
+        colors = [Patch(color=SURE, label="significant"), Patch(color=UNSURE, label="not significant")]
+        figure.legend(handles=[*marks, *colors], loc="upper center", ncols=min(len(marks) + 2, 6))
     return figure
 
 
@@ -151,7 +165,7 @@ def text(found: pd.DataFrame, verdicts: pd.DataFrame, near: pd.DataFrame, config
     headers = ["Change", "Row of Table 2", "Student", "Before (%)", "Effect", "95 % interval", "Seeds", "p adjusted"]
     changes = [[row[name] for name in ("change", "claim", "verdict_base", "verdict")] for row in records(verdicts)]
     parts = [
-        findings(cells, len(verdicts), near, list(variations(config, "sensitivity"))),
+        findings(cells, verdicts, near, list(variations(config, "sensitivity"))),
         study_line(config),
         "## Distance from the paper's Table 2\n\nRoot mean square of the differences, in percentage points.",
         markdown_table(
@@ -170,7 +184,7 @@ def text(found: pd.DataFrame, verdicts: pd.DataFrame, near: pd.DataFrame, config
     return "\n\n".join(parts) + "\n"
 
 
-def findings(cells: list[dict[str, Any]], verdicts: int, near: pd.DataFrame, tried: list[str]) -> str:
+def findings(cells: list[dict[str, Any]], verdicts: pd.DataFrame, near: pd.DataFrame, tried: list[str]) -> str:
     """What the tables say, in sentences; ``cells`` are the effects, largest first."""
     sure = [cell for cell in cells if cell["p_adjusted"] < LEVEL]
     moved = sorted({cell["change"] for cell in sure})
@@ -188,7 +202,13 @@ def findings(cells: list[dict[str, Any]], verdicts: int, near: pd.DataFrame, tri
         said.append(f"No significant effect was seen of {', '.join(still)}.")
     if same:
         said.append(f"Nothing in this study differs by {', '.join(same)}.")
-    said.append(f"{verdicts} verdicts change." if verdicts else "No verdict changes.")
+    opposite = (verdicts[["verdict_base", "verdict"]] != "undecided").all(axis=1).sum()
+    said.append(
+        f"{len(verdicts)} verdicts change, {opposite} of them from reproduced to not reproduced or back, the others "
+        "to or from undecided."
+        if len(verdicts)
+        else "No verdict changes."
+    )
     best, own = near.iloc[0], near[near["change"] == "as configured"].iloc[0]
     if not np.isnan(best["gains"]):
         said.append(
