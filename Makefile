@@ -35,6 +35,7 @@ redraw: .venv/installed
 
 quote: .venv/installed
 	$(BIN)/kdbench quote README.md docs/*.md
+	cp results/reference/digits-sensitivity/sensitivity/sensitivity.png docs/digits-sensitivity.png
 
 test: .venv/installed
 	$(BIN)/pytest $(ARGS)

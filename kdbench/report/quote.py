@@ -4,17 +4,19 @@ A document holds ``<!-- quote FILE ... -->what is quoted<!-- end -->``, FILE bel
 
 - ``digits/claims.csv id=peer-above-scratch-alexnet ours:signed``: one cell, of the row with these values; ``:signed``
   in percentage points with its sign, ``:2`` with as many decimals, ``:p`` as a p-value, without: as it is;
-- ``digits/claims.csv verdict=reproduced rows``: how many rows have these values;
+- ``digits/claims.csv verdict="not reproduced" rows``: how many rows have these values;
+- ``digits/figures/figure6.csv table gain paper:signed ours:signed``: a table of these columns;
 - ``digits/tables/table2.md table``: a Markdown file's first table; ``paragraph``: its first paragraph.
 """
 
 import csv
 import re
+import shlex
 from pathlib import Path
 
 from kdbench.errors import KdbenchError
 from kdbench.files import write_text
-from kdbench.report.text_table import signed
+from kdbench.report.text_table import markdown_table, signed
 
 MARK = re.compile(r"<!-- quote (?P<query>[^>]*?) -->(?P<quoted>.*?)<!-- end -->", re.DOTALL)
 
@@ -32,7 +34,7 @@ def up_to_date(document: str, studies: Path) -> str:
 
 
 def answer(query: str, studies: Path) -> str:
-    file, *words = query.split()
+    file, *words = shlex.split(query)
     try:
         text = (studies / file).read_text(encoding="utf-8")
     except OSError as error:
@@ -41,20 +43,26 @@ def answer(query: str, studies: Path) -> str:
 
 
 def of_rows(query: str, text: str, words: list[str]) -> str:
-    *conditions, asked = words
-    wanted = dict(condition.split("=", 1) for condition in conditions)
+    wanted = dict(word.split("=", 1) for word in words if "=" in word)
+    asked = [word for word in words if "=" not in word]
     rows = list(csv.DictReader(text.splitlines()))
     found = [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
-    if asked == "rows":
+    if asked == ["rows"]:
         return str(len(found))
-    column, _, style = asked.partition(":")
-    if len(found) != 1 or column not in found[0] or style not in STYLES:
+    as_table = asked[:1] == ["table"]
+    columns = [column.partition(":")[::2] for column in (asked[1:] if as_table else asked)]
+    known = all(name in (rows or [{}])[0] and style in STYLES for name, style in columns)
+    if not columns or not known or (len(found) != 1 and not as_table):
         raise KdbenchError(f'quote "{query}": {len(found)} rows, of columns {", ".join(rows[0] if rows else [])}')
-    return in_style(found[0][column], style)
+    cells = [[in_style(row[name], style) for name, style in columns] for row in found]
+    if not as_table:
+        return " ".join(cells[0])
+    align = "".join("r" if style else "l" for _, style in columns)
+    return f"\n{markdown_table([name for name, _ in columns], cells, align)}\n"
 
 
 def in_style(cell: str, style: str) -> str:
-    if not style:
+    if not style or not cell:
         return cell
     if style == "signed":
         return signed(float(cell))
