@@ -195,7 +195,7 @@ def test_tables_figures_and_claims_redrawn_are_those_of_the_study(published, dem
     snakemake(published, "tables", "figures", "claims", *DIGITS)
     source = demo / "results/digits"
     names = [*source.glob("tables/*"), *source.glob("figures/*.svg"), *source.glob("claims.*")]
-    assert len(names) == 6 + 5 + 2
+    assert len(names) == 9 + 6 + 2
     for path in names:
         assert (published / "results/digits" / path.relative_to(source)).read_bytes() == path.read_bytes(), path.name
 
@@ -366,7 +366,7 @@ def one_change(demo, clone):
     folder = clone("one-change")
     shutil.copytree(demo / "results", folder / "results")
     shutil.copytree(demo / ".snakemake", folder / ".snakemake")
-    sensitivity = read_yaml(folder / "config.yaml")["sensitivity"]
+    sensitivity = load_config([folder / "config.yaml", folder / "presets/digits.yaml"]).sensitivity
     name = "alpha-weighs-teacher"
     preset = {
         "methods": ["scratch", "vanilla", "alternate"],
