@@ -3,12 +3,14 @@
 import csv
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from kdbench.errors import KdbenchError
 from kdbench.plan import Plan
 from kdbench.report.collect import by_seed, collect, read_results, write_results
+from kdbench.report.statistics import calibration_error
 from tests.synthetic_study import students, study_config, write_study
 
 PROMISED = ["study", "run", "method", "learner", "seed", "epochs", "train_loss", "train_accuracy"]
@@ -38,6 +40,16 @@ def test_the_promised_columns_are_there_and_come_first_to_last_as_numbers(config
     metrics = json.loads((config.results / "runs/teacher/seed1/metrics.json").read_text())
     assert float(first["test_accuracy"]) == pytest.approx(metrics["learners"]["teacher"]["test_accuracy"], abs=1e-6)
     assert int(first["parameters"]) == 1000
+
+
+def test_gap_confidence_and_calibration_error_are_of_the_run_they_stand_beside(config):
+    frame = collect(Plan(config), config.results).set_index(["run", "seed", "learner"])
+    with np.load(config.results / "runs/vanilla-lenet/seed2/predictions-lenet.npz") as stored:
+        confidence, correct = stored["confidence"].astype(float), stored["correct"]
+    row = frame.loc[("vanilla-lenet", 2, "lenet")]
+    assert row["confidence"] == pytest.approx(100 * confidence.mean(), abs=1e-6)
+    assert row["calibration_error"] == pytest.approx(calibration_error(confidence, correct), abs=1e-6)
+    assert row["train_test_gap"] == pytest.approx(row["fitted_accuracy"] - row["test_accuracy"], abs=1e-5)
 
 
 def test_reading_gives_back_what_was_collected(config):

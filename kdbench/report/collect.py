@@ -1,7 +1,8 @@
 """All finished runs of a study as one tidy table, results.csv: a row per run, seed and learner.
 
 Accuracies are percentages, losses nats, seconds those of training, flops those of one image. The train-test gap is the
-finished network's accuracy on training images minus that on test images; the calibration error that on test images.
+finished network's accuracy on training images minus that on test images; confidence (in the predicted class) and
+calibration error are those on test images.
 """
 
 import os
@@ -27,7 +28,7 @@ FIGURES = [
     "test_loss",
     "parameters",
 ]
-DERIVED = ["train_test_gap", "calibration_error"]
+DERIVED = ["train_test_gap", "confidence", "calibration_error"]
 COLUMNS = ["study", "run", "method", "learner", "seed", "epochs", *FIGURES, *DERIVED, "seconds", "device", "flops"]
 
 
@@ -67,7 +68,7 @@ def run_rows(run: Run, results: Path) -> list[dict[str, Any]]:
                 "epochs": metrics["epochs"],
                 **{name: figures[name] for name in [*FIGURES, "flops"]},
                 "train_test_gap": figures["fitted_accuracy"] - figures["test_accuracy"],
-                "calibration_error": read_calibration_error(run.folder(results) / f"predictions-{learner.name}.npz"),
+                **calibration(run.folder(results) / f"predictions-{learner.name}.npz"),
                 "seconds": metrics["seconds"],
                 "device": metrics["device"],
             }
@@ -75,19 +76,23 @@ def run_rows(run: Run, results: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def read_calibration_error(path: Path) -> float:
-    """Percent, of stored predictions; raises KdbenchError where the file is missing or damaged."""
+def calibration(path: Path) -> dict[str, float]:
+    """Mean confidence and calibration error of stored predictions, in percent.
+
+    Raises KdbenchError where the file is missing or damaged.
+    """
     import numpy as np
 
     from kdbench.report.statistics import calibration_error
 
     try:
         with np.load(path) as stored:
-            return calibration_error(stored["confidence"], stored["correct"])
+            confidence, correct = stored["confidence"].astype(np.float64), stored["correct"]
     except FileNotFoundError:
         raise KdbenchError(f"{path}: no such file: run snakemake to train the run again") from None
     except (KeyError, ValueError, OSError) as error:
         raise KdbenchError(f"{path}: damaged file ({error}): remove {path.parent} and run snakemake again") from None
+    return {"confidence": 100 * confidence.mean(), "calibration_error": calibration_error(confidence, correct)}
 
 
 def check_settings(settings: dict[str, Any], run: Run, results: Path) -> None:
