@@ -77,3 +77,10 @@ def test_no_result_is_typed_by_hand(document):
 def test_the_docs_show_the_published_figure():
     published = ROOT / "results/reference/digits-sensitivity/sensitivity/sensitivity.png"
     assert (ROOT / "docs/digits-sensitivity.png").read_bytes() == published.read_bytes()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_number_quoted_in_a_sentence_begins_a_line(document):
+    """A comment that begins a line ends the paragraph before it, in Markdown."""
+    begun = re.findall(r"^ *<!-- quote [^>]*-->(?!\n).*", document.read_text(), re.M)
+    assert begun == []
