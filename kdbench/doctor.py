@@ -29,6 +29,7 @@ from kdbench.data.places import data_folders, found_in, named_path
 from kdbench.errors import KdbenchError
 from kdbench.plan import Learner, Plan
 from kdbench.running import check_place
+from kdbench.wording import counted
 from kdbench.workflow import PARTS, workflow_folder
 
 State = Literal["ok", "note", "problem"]
@@ -92,10 +93,6 @@ def verdict(problems: int, notes: int) -> str:
     if problems:
         return f"{counted(problems, 'problem')} to solve before a study can run{noted}."
     return f"A study can run here{noted}."
-
-
-def counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def findings(config: Config | KdbenchError, results: Path | None) -> Iterator[Finding]:

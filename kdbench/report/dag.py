@@ -6,10 +6,10 @@ from typing import Literal
 from kdbench.config import Config
 from kdbench.plan import Plan
 from kdbench.recipes.schema import Lesson
-from kdbench.report.examples import RULES
+from kdbench.report.example_rules import EXAMPLE_METHODS
+from kdbench.wording import counted
 
 Kind = Literal["data", "training", "outputs", "selection", "report"]
-EXAMPLE_METHODS = {asked.method for networks in RULES.values() for asked in networks}
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,7 @@ def runs_and_seeds(seeds: list[int]) -> str:
     """How many runs, each of how many seeds."""
     fewest, most = min(seeds), max(seeds)
     numbers = str(most) if fewest == most else f"{fewest} to {most}"
-    return f"{counted(str(len(seeds)), 'run')} × {counted(numbers, 'seed')}"
-
-
-def counted(number: str, noun: str) -> str:
-    return f"{number} {noun}" if number == "1" else f"{number} {noun}s"
+    return f"{counted(len(seeds), 'run')} × {counted(numbers, 'seed')}"
 
 
 def in_order(found: list[Step]) -> list[Step]:

@@ -1,9 +1,6 @@
-"""Which test images figures 4 and 5 show, picked from the predictions of the first seed and kept in one small file.
+"""The test images of figures 4 and 5, picked from the predictions of the first seed and kept in one small file.
 
-Figure 4: the first student is wrong from scratch, its teacher right, and the student right by vanilla distillation.
-Figure 5: the first student is wrong from scratch, its teacher wrong too, the second student right as its peer, and the
-first student right by Teacher-Student-Peer learning. Of the images that qualify, those are shown of which the student
-that learned them is most confident.
+Of the images that qualify, those are shown of which the student that learned them is most confident.
 """
 
 import json
@@ -18,6 +15,7 @@ from kdbench.config import Config
 from kdbench.errors import KdbenchError
 from kdbench.files import write_with
 from kdbench.plan import Plan
+from kdbench.report.example_rules import RULES, Asked
 
 SHOWN = 10
 
@@ -49,49 +47,6 @@ class Answers:
 
     predicted: np.ndarray
     confidence: np.ndarray
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One network that a figure asks, and whether it must be right.
-
-    ``student`` is its place among the study's students (None: the teacher), trained by ``method``.
-    """
-
-    name: str
-    method: str
-    student: int | None
-    right: bool
-
-    def learner(self, config: Config) -> str | None:
-        """Its name in the study, or None where the study has no such student."""
-        if self.student is None:
-            return "teacher"
-        return config.students[self.student].name if self.student < len(config.students) else None
-
-    def caption(self, config: Config) -> str:
-        return f"peer {self.learner(config)}" if self.name == "peer" else self.name
-
-    def lack(self, config: Config) -> str:
-        """What a study without its run lacks."""
-        learner = self.learner(config)
-        return f"a {self.method} run of {learner}" if learner else "a second student"
-
-
-# Figure: the networks it asks, the one that learned last.
-RULES = {
-    4: (
-        Asked("scratch", "scratch", student=0, right=False),
-        Asked("teacher", "teacher", student=None, right=True),
-        Asked("vanilla", "vanilla", student=0, right=True),
-    ),
-    5: (
-        Asked("scratch", "scratch", student=0, right=False),
-        Asked("teacher", "teacher", student=None, right=False),
-        Asked("peer", "peer", student=1, right=True),
-        Asked("with peers", "peer", student=0, right=True),
-    ),
-}
 
 
 def pick_examples(

@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from kdbench.config import Config
-from kdbench.report.examples import RULES, Examples, read_examples
+from kdbench.report.example_rules import RULES
+from kdbench.report.examples import Examples, read_examples
 from kdbench.report.lettering import cut, fit, plain
 from kdbench.report.style import PAGE, POINTS, SMALL, TEXT, new_figure, study_note, words_figure
 

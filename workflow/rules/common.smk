@@ -8,6 +8,7 @@ from kdbench.config import Config, check_config, merge, read_yaml, retyped
 from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError
 from kdbench.plan import DECLARATIONS, Plan
+from kdbench.report.example_rules import EXAMPLE_METHODS
 from kdbench.running import check_place, hold, settle_times
 from kdbench.variations import GROUPS, variations
 
@@ -57,12 +58,8 @@ ASKED_BY_GRES = "gres" in (workflow.resource_settings.default_resources or ())
 ONE_GPU = {} if ASKED_BY_GRES else {"gpu": 1}
 GPU = {**(NO_GPU if CONFIG.device == "cpu" else ONE_GPU), "slots_per_gpu": CONFIG.slots_per_gpu}
 
-
 # What the comparisons of a study's variations write beside a text and a figure.
 COMPARED = {"sensitivity": ["effects", "claims", "distances"], "further": ["gains", "trends"]}
-
-# Whose test images figures 4 and 5 show.
-EXAMPLE_METHODS = ["teacher", "scratch", "vanilla", "peer"]
 
 
 wildcard_constraints:
