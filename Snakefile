@@ -2,7 +2,7 @@
 #
 #   snakemake                                      the paper itself: config.yaml
 #   snakemake --configfile presets/digits.yaml     a preset over it, into its own results folder
-#   snakemake plan | baselines | tables | figures | claims | report | sensitivity | further
+#   snakemake plan | baselines | tables | figures | claims | report | gains | sensitivity | further
 from snakemake.utils import min_version
 
 min_version("9.19")
@@ -15,6 +15,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/select.smk"
+include: "workflow/rules/gains.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/variations.smk"
 
@@ -26,6 +27,7 @@ localrules:
     figures,
     claims,
     report,
+    gains,
     plan,
 
 
@@ -68,6 +70,11 @@ rule claims:
 rule report:
     input:
         "<results>/report.html",
+
+
+rule gains:
+    input:
+        rules.compare_methods.output,
 
 
 rule plan:

@@ -16,7 +16,8 @@ from kdbench.classroom.epochs import Classroom, train_epoch
 from kdbench.config import Network, Student
 from kdbench.data.store import PackedImages
 from kdbench.files import write_with
-from kdbench.plan import Plan, Run
+from kdbench.plan import Plan
+from kdbench.run import Run
 
 TEACHER = "resnet8"  # whose logits are stored matters to no student's cost
 

@@ -27,7 +27,7 @@ from benchmarks.contenders.floor import Floor
 from benchmarks.contenders.kdbench_epoch import KdbenchEpoch
 from benchmarks.contenders.plain_loop import StoredLogitsLoop
 from kdbench.data.store import PackedImages, read_tensors
-from kdbench.plan import Run
+from kdbench.run import Run
 
 TEACHER = "resnet18"
 

@@ -20,7 +20,7 @@ import torch
 from benchmarks import workbench
 from kdbench.data.store import load_packed
 from kdbench.files import write_with
-from kdbench.plan import Run
+from kdbench.run import Run
 
 STEPS = 20  # by then the optimiser's state and the allocator's pools are as large as they get
 TEACHER = "resnet8"  # whose logits are stored matters to no student's cost

@@ -20,8 +20,9 @@ from benchmarks import workbench
 from kdbench.config import Config
 from kdbench.errors import KdbenchError
 from kdbench.files import write_with
-from kdbench.plan import Plan, Run
-from kdbench.recipes.schema import FrozenPeers
+from kdbench.plan import Plan
+from kdbench.recipes.lesson import FrozenPeers
+from kdbench.run import Run
 
 PLAIN, OURS, JOINT = "plain loop, stored logits", "kdbench", "kdbench, joint"
 STORED = "stored outputs"

@@ -32,7 +32,7 @@ from kdbench.classroom.learners import Pupil, build_pupil
 from kdbench.config import Training
 from kdbench.data.store import PackedImages
 from kdbench.files import write_with
-from kdbench.plan import Run
+from kdbench.run import Run
 
 Step = Callable[[], object]
 COLUMNS = ["device", "network", "side", "what", "mode", "precision", "processes", "threads", "batch", "repeat"]

@@ -16,7 +16,8 @@ from kdbench.classroom.train import open_classroom
 from kdbench.config import Config, Data, Network, load_config
 from kdbench.data.prepare import prepare
 from kdbench.data.store import PackedImages, load_packed, write_tensors
-from kdbench.plan import Learner, Plan, Run
+from kdbench.plan import Plan
+from kdbench.run import Learner, Run
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "benchmarks" / "cache"  # packed images and stored logits, never committed

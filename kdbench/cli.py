@@ -5,6 +5,7 @@ Verbs import what they need when they run, so that ``kdbench --help`` and the pl
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,9 @@ from typing import Any
 import kdbench
 from kdbench.config import Config, check_config, check_section, load_config
 from kdbench.errors import KdbenchError
-from kdbench.plan import Plan, Run
+from kdbench.plan import Plan
+from kdbench.recipes.survey import choices_of, filters
+from kdbench.run import Run
 
 
 def read_config(arguments: argparse.Namespace) -> Config:
@@ -82,6 +85,28 @@ def outputs(arguments: argparse.Namespace) -> None:
         write_outputs(run, arguments.results, arguments.threads, arguments.slots_per_gpu)
 
 
+def features(arguments: argparse.Namespace) -> None:
+    from kdbench.classroom.features import write_features
+
+    place = (arguments.results, arguments.threads, arguments.limit, arguments.slots_per_gpu)
+    for run in read_runs(arguments):
+        write_features(run, arguments.layer, *place)
+
+
+def fuse(arguments: argparse.Namespace) -> None:
+    from kdbench.classroom.fuse import fuse
+
+    for run in read_runs(arguments):
+        fuse(run, arguments.results, arguments.threads, arguments.slots_per_gpu)
+
+
+def synthesise(arguments: argparse.Namespace) -> None:
+    from kdbench.classroom.synthesise import synthesise
+
+    for run in read_runs(arguments):
+        synthesise(run, arguments.results, arguments.threads, arguments.slots_per_gpu)
+
+
 def select(arguments: argparse.Namespace) -> None:
     from kdbench.files import write_json
     from kdbench.report.selection import select
@@ -134,6 +159,12 @@ def further(arguments: argparse.Namespace) -> None:
     write_further(read_config(arguments), arguments.results)
 
 
+def gains(arguments: argparse.Namespace) -> None:
+    from kdbench.report.gains import write_gains
+
+    write_gains(read_config(arguments), arguments.results)
+
+
 def report(arguments: argparse.Namespace) -> None:
     from kdbench.report.page import write_page
 
@@ -179,10 +210,22 @@ def quote(arguments: argparse.Namespace) -> None:
 
 
 def methods(arguments: argparse.Namespace) -> None:
-    from kdbench.recipes.schema import read_recipe, recipe_names
+    if arguments.tables:
+        from kdbench.report.survey_tables import write_tables
 
-    for recipe in map(read_recipe, recipe_names()):
-        print(f"{recipe.name:12} {recipe.title} ({recipe.source})")
+        write_tables(arguments.tables)
+    if arguments.figures:
+        from kdbench.report.survey_figures import write_figures
+
+        write_figures(arguments.figures)
+    if arguments.page:
+        from kdbench.report.survey_page import update_page
+
+        update_page(arguments.page)
+    if not (arguments.tables or arguments.figures or arguments.page):
+        from kdbench.report.method_list import print_methods
+
+        print_methods({stage: getattr(arguments, stage) for stage in filters()})
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -272,6 +315,11 @@ def build_parser() -> argparse.ArgumentParser:
     shown = ["kdbench outputs teacher --config presets/digits.yaml"]
     about = "Store what finished runs' learners say of the training images."
     verb(outputs, steps, about, run, share, *of_study, shown=shown)
+    sub = verb(features, steps, "Store one layer of finished runs' learners.", run, share, *of_study)
+    sub.add_argument("--layer", required=True, metavar="NAME", help="embedding, or stage1, stage2, ...")
+    sub.add_argument("--limit", type=float, default=4.0, metavar="GB", help="store no more than this (default: 4)")
+    verb(fuse, steps, "Test finished learners that answer together.", run, share, *of_study)
+    verb(synthesise, steps, "Make training images from the teacher alone.", run, share, *of_study)
     sub = verb(select, steps, "Choose the loss weights by both criteria.", *of_study)
     sub.add_argument("output", type=Path, metavar="OUTPUT", help="the JSON file to write")
     sub.add_argument("--grid", required=True, metavar="JSON", help="the points to choose from: tune.grid")
@@ -286,6 +334,7 @@ def build_parser() -> argparse.ArgumentParser:
     verb(claims, steps, "Judge each of the paper's claims.", *of_study)
     verb(sensitivity, steps, "Compare with what the paper leaves unsaid the other way.", *of_study)
     verb(further, steps, "Compare with the paper's next steps: students, epochs.", *of_study)
+    verb(gains, steps, "Compare all methods of the study: gain, size, cost, data.", *of_study)
     sub = verb(report, steps, "Write the page, R/report.html.", *of_study)
     about = (
         "what follows the target in the commands that the page prints (default: --configfile, the files of --config)"
@@ -312,7 +361,20 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--channels", type=int, default=3, metavar="N", help="(default: 3)")
     sub.add_argument("--classes", type=int, default=10, metavar="N", help="(default: 10)")
     sub.add_argument("--markdown", action="store_true", help="as the table in the docs")
-    verb(methods, look, "List the methods: the recipes a study can run.")
+    shown = ["kdbench methods --teacher several --transfer aggregated", 'kdbench methods --knowledge "soft labels"']
+    sub = verb(methods, look, "List the methods: the recipes a study can run.", shown=shown)
+    about = "Only recipes that make these choices in the survey's model, all of them."
+    group = sub.add_argument_group("filters", about)
+    for stage in filters():
+        about = ", ".join(choices_of(stage))
+        group.add_argument(f"--{stage}", action="append", default=[], metavar="CHOICE", help=about)
+    group = sub.add_argument_group("write", "In place of the list.")
+    about = "the survey's Tables I and II from the recipes, and other methods' table: survey-*.csv, .md, .tex"
+    group.add_argument("--tables", type=Path, metavar="FOLDER", help=about)
+    about = "the survey's figures 1 to 6 with the recipes: survey-figure*.svg, .png"
+    group.add_argument("--figures", type=Path, metavar="FOLDER", help=about)
+    about = "these tables into a document, where it says <!-- methods survey-table1 --> and so on"
+    group.add_argument("--page", type=Path, metavar="DOCUMENT", help=about)
 
     shown = ["kdbench doctor", "kdbench doctor --config presets/cifar10-jpeg.yaml"]
     verb(doctor, around, "Say whether a study can run here, and the way out if not.", *of_study, shown=shown)
@@ -349,7 +411,12 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if "results" in arguments and arguments.action is not doctor:
             arguments.results = arguments.results or read_config(arguments).results
-        return arguments.action(arguments) or 0
+        status = arguments.action(arguments) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # who reads the pipe has seen enough, as `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KdbenchError as error:
         print(f"kdbench: {error}", file=sys.stderr)
         return 2

@@ -230,6 +230,14 @@ class Alternate(Section):
     phase2: LossWeights | Criterion = Field(description="teacher and learned students to the one left out")
 
 
+class Features(Section):
+    """What is kept of mentors' features, for methods that compare them with a student's."""
+
+    store_up_to_gb: float = Field(
+        4.0, ge=0, description="of one layer of one mentor; where it needs more, it is computed anew for every batch"
+    )
+
+
 class Study(Section):
     """What the study is called and how it departs from the paper."""
 
@@ -279,6 +287,7 @@ class Config(Section):
     tune: Tune
     peer: Peer = Peer()
     alternate: Alternate
+    features: Features = Features()
     reuse: str | None = Field(
         None, description="results folder of another study: its runs of the very same settings, code and data are taken"
     )
@@ -380,16 +389,17 @@ def retyped(value: Any) -> Any:
     return typed if typed is None or isinstance(typed, bool | int | float) else value
 
 
-def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """A YAML file's mapping; raises KdbenchError where the file is missing or no YAML mapping."""
+def read_yaml(path: str | os.PathLike[str], name: str = "") -> dict[str, Any]:
+    """A YAML file's mapping; raises KdbenchError, calling it ``name``, where it is missing or no YAML mapping."""
+    name = name or str(path)
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise KdbenchError(f"{path}: cannot be read ({error.strerror}): check the path of the configuration") from None
+        raise KdbenchError(f"{name}: cannot be read ({error.strerror}): check the path of the configuration") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise KdbenchError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise KdbenchError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
-        raise KdbenchError(f"{path}: must hold keys and values")
+        raise KdbenchError(f"{name}: must hold keys and values")
     return values
 
 

@@ -14,7 +14,10 @@ PACKAGE = Path(__file__).parent
 def module_file(module: str) -> Path | None:
     """The source file of a module of this package, or None where there is no such module."""
     path = PACKAGE.joinpath(*module.split(".")[1:])
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+    candidates = [path.with_suffix(".py"), path / "__init__.py"]
+    if path.parent.name == "objectives":  # the study's own losses: kdbench/objectives/__init__.py
+        candidates.append(Path("objectives", f"{path.name}.py"))
+    for candidate in candidates:
         if candidate.is_file():
             return candidate
     return None

@@ -27,7 +27,8 @@ from kdbench.data.archives import is_archive
 from kdbench.data.catalogue import SOURCES
 from kdbench.data.places import data_folders, found_in, named_path
 from kdbench.errors import KdbenchError
-from kdbench.plan import Learner, Plan
+from kdbench.plan import Plan
+from kdbench.run import Learner
 from kdbench.running import check_place
 from kdbench.wording import counted
 from kdbench.workflow import PARTS, workflow_folder
@@ -118,7 +119,7 @@ def findings(config: Config | KdbenchError, results: Path | None) -> Iterator[Fi
         yield data(plan.config)
     yield data_sets()
     if isinstance(plan, Plan) and isinstance(torch, ModuleType):
-        yield weights(plan.learner("teacher"), torch)
+        yield weights(plan.learner("teacher", plan.runs["teacher"]), torch)
     place = results or (study.results if study else Path("results"))
     yield permission(place)
     yield space(place)

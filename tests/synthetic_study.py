@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from kdbench.config import Config, check_config, merge, read_yaml
-from kdbench.plan import Plan, Run
+from kdbench.plan import Plan
+from kdbench.run import Run
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
 TEST_IMAGES = 1000

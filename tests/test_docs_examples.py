@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kdbench.recipes.schema import Lesson
+from kdbench.recipes.lesson import Lesson
 from tests.conftest import ROOT
 
 PAGES = ROOT / "docs" / "extend"
@@ -76,12 +76,15 @@ def rows_of_table2(folder, study):
 
 def test_a_new_method_is_a_recipe_and_a_loss_and_has_its_row(carried_out):
     folder, printed = carried_out("method.md")
-    assert "Logit regression (Ba and Caruana 2014)" in printed
-    students = ["lenet", "resnet8"]
-    assert rows_of_table2(folder, "my-methods") == dict.fromkeys(["scratch", "vanilla", "mutual", "logits"], students)
-    metrics = json.loads((folder / "results/my-methods/runs/logits-lenet/seed1/metrics.json").read_text())
-    assert [term["loss"] for term in metrics["objective"]] == ["logit_regression"]
+    assert "Reverse divergence" in printed
+    students, methods = ["lenet", "resnet8"], ["scratch", "vanilla", "two-teachers", "reverse"]
+    assert rows_of_table2(folder, "my-methods") == dict.fromkeys(methods, students)
+    metrics = json.loads((folder / "results/my-methods/runs/reverse-lenet/seed1/metrics.json").read_text())
+    assert [term["loss"] for term in metrics["objective"]] == ["cross_entropy", "reverse_soft_labels"]
     assert metrics["learners"]["lenet"]["test_accuracy"] > 80
+    gains = pd.read_csv(folder / "results/my-methods/gains/gains.csv").set_index(["method", "student"])
+    assert gains.loc[("reverse", "lenet"), "n"] == 3
+    assert gains.loc["two-teachers", "low_vanilla"].notna().all()
 
 
 @pytest.mark.slow

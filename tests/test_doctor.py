@@ -16,7 +16,7 @@ from kdbench.cli import main
 from kdbench.config import Network, check_config, merge
 from kdbench.errors import KdbenchError
 from kdbench.networks.weights import IMAGENET_NETWORKS
-from kdbench.plan import Learner
+from kdbench.run import Learner
 from kdbench.workflow import copy_workflow
 from tests.conftest import ROOT
 

@@ -11,9 +11,10 @@ import pytest
 from kdbench.config import check_config, check_section, merge
 from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError
-from kdbench.plan import DECLARATIONS, Plan, Run
+from kdbench.plan import Plan
 from kdbench.recipes.losses import losses
 from kdbench.recipes.schema import Recipe, read_recipe
+from kdbench.run import DECLARATIONS, Run
 
 
 def students(count):
@@ -292,9 +293,13 @@ def test_peers_are_combined_as_the_recipe_says_or_else_the_configuration(mutual,
 def test_the_losses_a_recipe_may_name_are_the_objectives_with_their_options():
     assert {"cross_entropy", "soft_labels"} <= set(losses())
     for name, options in losses().items():
-        parameters = inspect.signature(importlib.import_module(f"kdbench.objectives.{name}").loss).parameters.values()
+        module = importlib.import_module(f"kdbench.objectives.{name}")
+        parameters = list(inspect.signature(module.loss).parameters.values())
+        if adapter := getattr(module, "Adapter", None):
+            parameters += inspect.signature(adapter).parameters.values()
         named = {item.name: item.default is item.empty for item in parameters if item.kind is item.KEYWORD_ONLY}
-        assert options == named, name
+        given_by_the_classroom = {"adapter", "student", "knowledge", "images", "classes"}
+        assert options == {key: needed for key, needed in named.items() if key not in given_by_the_classroom}, name
 
 
 @pytest.mark.parametrize(
@@ -305,7 +310,7 @@ def test_the_losses_a_recipe_may_name_are_the_objectives_with_their_options():
             r'objective\[0\]: .*did you mean "cross_entropy"',
         ),
         ({"objective": [LABELS, {**PEERS, "options": {"temprature": 2.0}}]}, 'did you mean "temperature"'),
-        ({"objective": [LABELS, PEERS, PEERS]}, "two terms of peers: make one loss of them"),
+        ({"objective": [LABELS, PEERS, PEERS]}, "two terms are soft_labels of peers: add their weights up in one"),
         ({"teacher": True}, "has terms of labels, peers, but the lesson listens to labels, peers, teacher"),
         ({"peers": "none"}, "has terms of labels, peers, but the lesson listens to labels"),
         ({"weights": "vanilla"}, "either weights or an objective"),

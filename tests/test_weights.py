@@ -11,7 +11,7 @@ from kdbench.config import Network
 from kdbench.errors import KdbenchError
 from kdbench.networks.build import build_network
 from kdbench.networks.weights import load_initial_weights
-from kdbench.plan import Learner
+from kdbench.run import Learner
 
 
 def network(name="resnet8", classes=10):

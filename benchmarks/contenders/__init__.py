@@ -21,7 +21,7 @@ from kdbench.classroom.seeding import generator, stream_seed
 from kdbench.data.store import PackedImages
 from kdbench.errors import KdbenchError
 from kdbench.files import write_with
-from kdbench.plan import Run
+from kdbench.run import Run
 
 TOLERANCE = 1e-3
 # How far the mean losses of two contenders' epochs may lie apart, in the loss's own unit, for students that multiply

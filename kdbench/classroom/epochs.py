@@ -13,10 +13,10 @@ from kdbench.classroom.images import TrainingImages
 from kdbench.classroom.learners import Pupil
 from kdbench.classroom.losses import Losses
 from kdbench.classroom.mentors import Mentors
+from kdbench.classroom.peer_copies import PeerCopies
 from kdbench.classroom.seeding import generator, stream_seed
 from kdbench.errors import KdbenchError
-from kdbench.objectives.prediction import Prediction
-from kdbench.plan import Run
+from kdbench.run import Run
 
 
 @dataclass
@@ -24,7 +24,8 @@ class Classroom:
     """All that an epoch works on.
 
     ``images`` and ``labels`` int64 [N], on the device, are the whole training set; ``training`` and ``validation``
-    are the indices int64, on the CPU, of those learned from and of those held out.
+    are the indices int64, on the CPU, of those learned from and of those held out. ``copies`` are what learners hear
+    of their live peers, where it is not what those say now.
     """
 
     run: Run
@@ -38,6 +39,7 @@ class Classroom:
     training: Tensor
     validation: Tensor
     device: torch.device
+    copies: PeerCopies | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -63,8 +65,9 @@ def train_epoch(room: Classroom, epoch: int) -> None:
     Raises KdbenchError where a loss becomes infinite or not a number.
     """
     run = room.run
-    order = generator(run.seed, "order", epoch)
-    draws = generator(run.seed, "augmentation", epoch)
+    variant = [run.variant] if run.variant else []
+    order = generator(run.seed, "order", epoch, *variant)
+    draws = generator(run.seed, "augmentation", epoch, *variant)
     torch.manual_seed(stream_seed(run.seed, "noise", run.name, epoch))
     for pupil in room.pupils.values():
         pupil.train()
@@ -74,14 +77,20 @@ def train_epoch(room: Classroom, epoch: int) -> None:
     for (index, images), change in zip(room.images.batches(cuts), changes, strict=True):
         labels = room.labels[index]
         images = augment(images, change)
-        predictions = {name: Prediction(pupil(images)) for name, pupil in room.pupils.items()}
+        predictions = {name: pupil.predict(images, index) for name, pupil in room.pupils.items()}
         losses = room.losses(
-            predictions, labels, room.mentors.predictions("teacher", index), room.mentors.predictions("peer", index)
+            predictions,
+            labels,
+            room.mentors.predictions("teacher", index, images),
+            room.mentors.predictions("peer", index, images),
+            room.copies.predictions(images, index) if room.copies else None,
         )
         torch.stack([loss["total"] for loss in losses.values()]).sum().backward()
         room.optimizer.step()
         room.optimizer.zero_grad()  # here, so that no gradients take up memory in the next forward pass
         room.schedule.step()
+        if room.copies:
+            room.copies.follow(room.pupils)
         for name, loss in losses.items():
             sums[name].add(loss, predictions[name].logits, labels)
     for name, total in sums.items():

@@ -4,48 +4,112 @@ import importlib
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from kdbench.objectives.prediction import Prediction
-from kdbench.plan import Run, Term
+from kdbench.errors import KdbenchError
+from kdbench.objectives.prediction import AveragePrediction, Prediction
+from kdbench.run import Run, Term
 
 Objective = Callable[..., Tensor]
 Sources = Sequence[Prediction | None]
+TEACHER = "teacher"
 
 
 class Losses:
-    """Evaluates a run's objective; every forward pass and softened prediction is computed once and shared."""
+    """Evaluates a run's objective; every forward pass and softened prediction is computed once and shared.
 
-    def __init__(self, run: Run, weights: list[float]) -> None:
+    ``adapters`` are the trained parts of losses that have some, called as ``adapter_name`` says.
+    """
+
+    def __init__(self, run: Run, weights: list[float], adapters: nn.ModuleDict | None = None) -> None:
         self.names = [learner.name for learner in run.learners]
         objectives = [find_objective(term.loss) for term in run.objective]
-        self.terms = list(zip(run.objective, weights, objectives, strict=True))
-        self.live_peers, self.detach = run.live_peers, run.detach_peers
+        self.terms = list(zip(run.objective, term_names(run), weights, objectives, strict=True))
+        self.live_peers, self.live_teacher, self.detach = run.live_peers, run.live_teacher, run.detach_peers
+        self.adapters = adapters if adapters is not None else nn.ModuleDict()
+        self.adapter_of = dict(self.adapters.items())
 
     def __call__(
-        self, predictions: dict[str, Prediction], labels: Tensor, teachers: list[Prediction], frozen: list[Prediction]
+        self,
+        predictions: dict[str, Prediction],
+        labels: Tensor,
+        teachers: list[Prediction],
+        frozen: list[Prediction],
+        copies: dict[str, Prediction] | None = None,
     ) -> dict[str, dict[str, Tensor]]:
-        """Per learner, each term's unweighted loss by source, and their weighted sum as ``total``; all scalars."""
-        known = {name: p.detached() if self.detach else p for name, p in predictions.items()}
+        """Per learner, each term's unweighted loss by name, and their weighted sum as ``total``; all scalars.
+
+        ``copies`` are what learners hear of their live peers, where it is not what those say now.
+        """
+        known = copies or {name: p.detached() if self.detach else p for name, p in predictions.items()}
+        if self.live_teacher:
+            teachers = [*teachers, predictions[TEACHER].detached()]
         losses = {}
         for name in self.names:
-            live = [known[other] for other in self.names if other != name] if self.live_peers else []
+            live = [known[other] for other in self.peers_of(name)]
             sources: dict[str, Sources] = {"labels": [None], "teacher": teachers, "peers": live + frozen}
             own: dict[str, Tensor] = {}
             total = labels.new_zeros((), dtype=torch.float32)
-            for term, weight, objective in self.terms:
-                own[term.source] = combined(objective, term, predictions[name], labels, sources[term.source])
-                total = total + weight * own[term.source]
+            for place, (term, term_name, weight, objective) in enumerate(self.terms):
+                if self.learns_from_labels_alone(name) and term.source != "labels":
+                    continue
+                names = [adapter_name(name, place, number) for number in range(len(sources[term.source]))]
+                trained = [self.adapter_of.get(each) for each in names]
+                own[term_name] = combined(objective, term, predictions[name], labels, sources[term.source], trained)
+                total = total + weight * own[term_name]
             losses[name] = {"total": total, **own}
         return losses
 
+    def peers_of(self, name: str) -> list[str]:
+        """The learners of the run that the one called ``name`` hears as peers."""
+        return [other for other in self.names if other != name and not self.learns_from_labels_alone(other)] * (
+            self.live_peers and not self.learns_from_labels_alone(name)
+        )
 
-def combined(objective: Objective, term: Term, prediction: Prediction, labels: Tensor, knowledge: Sources) -> Tensor:
-    """The sum or mean of a term's losses over its sources; zero where there is none (a student without peers)."""
+    def learns_from_labels_alone(self, name: str) -> bool:
+        """Whether the learner is a teacher beside its students."""
+        return self.live_teacher and name == TEACHER
+
+
+def combined(
+    objective: Objective,
+    term: Term,
+    prediction: Prediction,
+    labels: Tensor,
+    knowledge: Sources,
+    adapters: Sequence[nn.Module | None],
+) -> Tensor:
+    """A term's loss over its sources, each with its adapter; zero where there is none (a student without peers)."""
     if not knowledge:
         return labels.new_zeros((), dtype=torch.float32)
-    loss = torch.stack([objective(prediction, labels, source, **term.options) for source in knowledge]).sum()
+    if term.combine == "average" and len(knowledge) > 1:
+        knowledge, adapters = [AveragePrediction([source for source in knowledge if source])], adapters[:1]
+    if term.layers:
+        prediction = prediction.with_features([own for own, _ in term.layers])
+        knowledge = [source and source.with_features([theirs for _, theirs in term.layers]) for source in knowledge]
+    options = term.options_of("loss")
+    found = [
+        objective(prediction, labels, source, **options, **({"adapter": adapter} if adapter else {}))
+        for source, adapter in zip(knowledge, adapters, strict=True)
+    ]
+    if found[0].ndim:
+        shape = tuple(found[0].shape)
+        raise KdbenchError(
+            f"objectives/{term.loss}.py: loss returns a tensor of shape {shape}, not one number: take the batch's mean"
+        )
+    loss = torch.stack(found).sum()
     return loss / len(knowledge) if term.combine == "mean" else loss
+
+
+def adapter_name(learner: str, place: int, number: int) -> str:
+    """Of a learner, for the objective's term at ``place`` and the ``number``-th it listens to there."""
+    return f"{learner}-{place}-{number}"
+
+
+def term_names(run: Run) -> list[str]:
+    """What the history calls each term's loss: its source, and the loss too where several terms share a source."""
+    sources = [term.source for term in run.objective]
+    return [term.source if sources.count(term.source) == 1 else f"{term.source}_{term.loss}" for term in run.objective]
 
 
 def find_objective(name: str) -> Objective:

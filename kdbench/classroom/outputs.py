@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from kdbench.classroom.device import set_up_device
+from kdbench.classroom.learners import load_finished_pupil
 from kdbench.classroom.mentors import store_outputs
-from kdbench.classroom.train import load_finished_pupil
 from kdbench.data.store import load_packed
-from kdbench.plan import Run
+from kdbench.run import Run
 
 
 def write_outputs(run: Run, results: Path, threads: int, slots_per_gpu: int = 1) -> None:

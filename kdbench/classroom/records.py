@@ -30,7 +30,9 @@ def write_predictions(found: Evaluation, path: Path) -> None:
 
 def write_history(history: list[dict[str, Any]], path: Path) -> None:
     """A row per epoch and learner; losses in nats, accuracies in percent."""
-    columns = HISTORY_COLUMNS + [name for name in OPTIONAL_COLUMNS if any(name in row for row in history)]
+    found = dict.fromkeys(name for row in history for name in row)
+    optional = [*OPTIONAL_COLUMNS, *(name for name in found if name not in [*HISTORY_COLUMNS, *OPTIONAL_COLUMNS])]
+    columns = HISTORY_COLUMNS + [name for name in optional if name in found]
     lines = [",".join(columns)]
     for row in history:
         cells = (row.get(name, "") for name in columns)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kdbench.files import whole_file
-from kdbench.plan import Run
+from kdbench.run import Run
 
 
 def take_over(run: Run, results: Path, other: Path, identity: dict[str, Any]) -> bool:

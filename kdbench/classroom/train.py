@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import kdbench
+from kdbench.classroom.adapters import build_adapters
 from kdbench.classroom.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from kdbench.classroom.device import device_name, set_up_device
 from kdbench.classroom.epochs import Classroom, steps_per_epoch, train_epoch
@@ -20,15 +21,20 @@ from kdbench.classroom.learners import Pupil, build_pupil
 from kdbench.classroom.losses import Losses
 from kdbench.classroom.mentors import Mentors
 from kdbench.classroom.optimise import make_optimizer, make_schedule
+from kdbench.classroom.peer_copies import PeerCopies
 from kdbench.classroom.progress import Progress
 from kdbench.classroom.records import write_history, write_predictions
 from kdbench.classroom.reported_epoch import ReportedEpochs
 from kdbench.classroom.reuse import take_over
+from kdbench.classroom.seeding import stream_seed
+from kdbench.classroom.specialist import half_special, relabelled, special_classes
 from kdbench.data.store import PackedImages, content_digest, load_packed, read_tensors, write_tensors
+from kdbench.data.subset import random_subset
 from kdbench.errors import KdbenchError
 from kdbench.files import write_json
 from kdbench.networks.build import count_flops, count_parameters
-from kdbench.plan import Learner, Run
+from kdbench.networks.construct import sparsity, stored_bytes
+from kdbench.run import Run
 
 
 def train(runs: list[Run], results: Path, threads: int, slots_per_gpu: int = 1, reuse: Path | None = None) -> None:
@@ -54,7 +60,10 @@ def train_run(run: Run, results: Path, device: torch.device, progress: Progress,
     Raises KdbenchError where inputs do not fit each other or a loss becomes not a number.
     """
     folder = run.folder(results)
-    data = load_packed(results / "data" / "train.safetensors")
+    special = special_classes(run, results)
+    data = load_packed(images_path(run, results))
+    if special:
+        data = relabelled(data, special)
     mentors = Mentors(run.mentors, results, data, device)
     weights = term_weights(run, results)
     split = read_split(run, results, data)
@@ -65,18 +74,30 @@ def train_run(run: Run, results: Path, device: torch.device, progress: Progress,
         "split": content_digest(split),
         "weights": digest_of(json.dumps(weights)),
         "mentors": digest_of(json.dumps(mentors.digests, sort_keys=True)),
+        **({"classes": digest_of(json.dumps(special))} if special else {}),
     }
     if reuse and take_over(run, results, reuse, identity):
         print(f"the very same run is in {reuse}: taken from there", flush=True)
         return
     pupils = {
-        learner.name: build_pupil(learner, data, seed=run.seed, precision=run.training.precision).to(device)
+        learner.name: build_pupil(
+            learner,
+            data,
+            seed=run.seed,
+            precision=run.training.precision,
+            variant=run.variant,
+            results=results,
+        ).to(device)
         for learner in run.learners
     }
-    room = open_classroom(run, pupils, Losses(run, weights), mentors, data, split, device)
+    for pupil in pupils.values():
+        pupil.watch(watched(run))
+    adapters = build_adapters(run, pupils, mentors, data, device)
+    room = open_classroom(run, pupils, Losses(run, weights, adapters), mentors, data, split, device)
     reported = ReportedEpochs(room)
     epoch_seconds = learn(room, reported, folder, identity, progress)
-    figures = examine(room, reported, folder, results)
+    test = load_packed(results / "data" / "test.safetensors")
+    figures = examine(room, reported, folder, relabelled(test, special) if special else test)
     write_history(room.history, folder / "history.csv")
     write_json(
         folder / "metrics.json",
@@ -121,9 +142,37 @@ def term_weights(run: Run, results: Path) -> list[float]:
 
 def read_split(run: Run, results: Path, data: PackedImages) -> dict[str, Tensor]:
     """Indices int64 of the images to train on and of those held out, which are none unless the run holds some out."""
-    if not run.validation:
-        return {"training": torch.arange(len(data.labels)), "validation": torch.empty(0, dtype=torch.int64)}
-    return read_tensors(results / "data" / "split.safetensors")
+    if run.validation:
+        split = read_tensors(results / "data" / "split.safetensors")
+    else:
+        split = {"training": torch.arange(len(data.labels)), "validation": torch.empty(0, dtype=torch.int64)}
+    if run.images.confused_by:
+        split["training"] = half_special(split["training"], data.labels, run)
+    if run.images.fraction < 1:
+        split["training"] = fewer(split["training"], data.labels, run)
+    return split
+
+
+def fewer(training: Tensor, labels: Tensor, run: Run) -> Tensor:
+    """Indices of a share of the training images, drawn at the run's seed; repeated to as many as before if asked."""
+    chosen = training[random_subset(labels[training].numpy(), run.images.fraction, stream_seed(run.seed, "fewer"))]
+    if not run.images.repeat:
+        return chosen
+    return chosen.repeat(-(-len(training) // len(chosen)))[: len(training)]
+
+
+def images_path(run: Run, results: Path) -> Path:
+    """The packed images that the run learns from: the study's, or those that another run made."""
+    made_by = run.images.made_by
+    return made_by.folder(results) / "images.safetensors" if made_by else results / "data" / "train.safetensors"
+
+
+def watched(run: Run) -> list[str]:
+    """Layers of the learners whose features its losses compare."""
+    pairs = [(term.source, pair) for term in run.objective for pair in term.layers]
+    own = [mine for _, (mine, _) in pairs]
+    theirs = [theirs for source, (_, theirs) in pairs if source == "peers" and run.live_peers]
+    return list(dict.fromkeys([*own, *theirs]))
 
 
 def open_classroom(
@@ -136,7 +185,7 @@ def open_classroom(
     device: torch.device,
 ) -> Classroom:
     training, validation = split["training"], split["validation"]
-    optimizer = make_optimizer(pupils.values(), run.training)
+    optimizer = make_optimizer([*pupils.values(), losses.adapters], run.training)
     steps = run.training.epochs * steps_per_epoch(len(training), run.training.batch_size)
     return Classroom(
         run=run,
@@ -150,6 +199,7 @@ def open_classroom(
         training=training,
         validation=validation,
         device=device,
+        copies=PeerCopies(run.peer_copies, pupils).to(device) if run.peer_copies else None,
     )
 
 
@@ -165,6 +215,9 @@ def learn(
             pupil.load_state_dict(state["pupils"][name])
         room.optimizer.load_state_dict(state["optimizer"])
         room.schedule.load_state_dict(state["schedule"])
+        room.losses.adapters.load_state_dict(state["adapters"])
+        if room.copies:
+            room.copies.load_state_dict(state["copies"])
         room.history, seconds, reported.kept = state["history"], state["seconds"], state["best"]
     for epoch in range(len(seconds) + 1, run.training.epochs + 1):
         start = time.perf_counter()
@@ -175,6 +228,8 @@ def learn(
             "pupils": {name: pupil.state_dict() for name, pupil in room.pupils.items()},
             "optimizer": room.optimizer.state_dict(),
             "schedule": room.schedule.state_dict(),
+            "adapters": room.losses.adapters.state_dict(),
+            "copies": room.copies.state_dict() if room.copies else {},
             "history": room.history,
             "seconds": seconds,
             "best": reported.kept,
@@ -185,9 +240,8 @@ def learn(
     return seconds
 
 
-def examine(room: Classroom, reported: ReportedEpochs, folder: Path, results: Path) -> dict[str, dict[str, Any]]:
+def examine(room: Classroom, reported: ReportedEpochs, folder: Path, test: PackedImages) -> dict[str, dict[str, Any]]:
     """Read the test images, once; write each learner's weights and predictions; return its final figures."""
-    test = load_packed(results / "data" / "test.safetensors")
     # As many training images as there are test images, from the whole of the set.
     fitted = room.training[torch.linspace(0, len(room.training) - 1, min(len(test.labels), len(room.training))).long()]
     fitted_labels = room.labels.cpu()[fitted]
@@ -211,14 +265,8 @@ def examine(room: Classroom, reported: ReportedEpochs, folder: Path, results: Pa
             "test_accuracy": found.accuracy,
             "test_loss": found.loss,
             "parameters": count_parameters(network),
+            "bytes": stored_bytes(network),
+            "sparsity": sparsity(network),
             "flops": count_flops(network, channels=test.images.shape[1], image_size=side),
         }
     return figures
-
-
-def load_finished_pupil(run: Run, learner: Learner, results: Path, data: PackedImages) -> Pupil:
-    """A learner of a finished run, with its trained weights."""
-    fresh = learner.model_copy(update={"weights": "none"})
-    pupil = build_pupil(fresh, data, seed=run.seed, precision=run.training.precision)
-    pupil.network.load_state_dict(read_tensors(run.folder(results) / f"weights-{learner.name}.safetensors"))
-    return pupil

@@ -1,10 +1,11 @@
-"""How a network sees the stored images: scaled and enlarged on the device."""
+"""How a network sees the stored images: through its view, scaled and enlarged on the device."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kdbench.data.store import PackedImages
+from kdbench.data.views import view_images
 from kdbench.errors import KdbenchError
 
 IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
@@ -30,15 +31,17 @@ class View(nn.Module):
     factor: Tensor
     offset: Tensor
 
-    def __init__(self, input_scaling: str, upscale: int, data: PackedImages) -> None:
+    def __init__(self, input_scaling: str, upscale: int, data: PackedImages, view: str = "image") -> None:
         super().__init__()
         mean, std = scaling(input_scaling, data)
         # Folded into one multiply-add on bytes: (x / 255 - mean) / std.
         self.register_buffer("factor", (1 / (255 * torch.tensor(std))).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("offset", (-torch.tensor(mean) / torch.tensor(std)).view(1, -1, 1, 1), persistent=False)
-        self.upscale = upscale
+        self.upscale, self.view = upscale, view
 
     def forward(self, images: Tensor) -> Tensor:
+        if self.view != "image":
+            images = view_images(images, self.view)
         x = images.to(torch.float32, memory_format=torch.channels_last)  # one pass for both
         x = torch.addcmul(self.offset, x, self.factor)
         if self.upscale > 1:

@@ -79,3 +79,15 @@ SOURCES = {
         "Image folder", "any images as {train,test}/<class>/*, in the folder or archive that data.path names", None
     ),
 }
+
+# What a network may see of a stored image: kdbench/data/views.py makes them.
+VIEWS = {
+    "image": "the image itself",
+    "resolution-8": "scaled down to 8x8 and back up",
+    "resolution-16": "scaled down to 16x16 and back up",
+    "grey": "the mean of its channels",
+    "coarse": "blurred: its low frequencies",
+    "fine": "what blurring takes away: its high frequencies",
+    "horizontal-edges": "its gradient from top to bottom",
+    "vertical-edges": "its gradient from left to right",
+}

@@ -31,3 +31,10 @@ def stratified_subset(labels: np.ndarray, limit: int, key: str) -> np.ndarray:
             taken[taken.index(max(taken))] -= 1
     chosen = [member[np.arange(count) * len(member) // count] for member, count in zip(members, taken, strict=True)]
     return np.sort(np.concatenate(chosen))
+
+
+def random_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Indices, ascending, of a random ``fraction`` of the images in which each class has its share."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    limit = round(fraction * len(labels))
+    return np.sort(shuffled[stratified_subset(labels[shuffled], limit, "images.fraction")])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kdbench.data.places import data_folders
 from kdbench.errors import KdbenchError
-from kdbench.plan import Learner
+from kdbench.run import Learner
 
 IMAGENET_NETWORKS = {"resnet18": "ResNet18_Weights", "resnet34": "ResNet34_Weights", "resnet50": "ResNet50_Weights"}
 
@@ -121,8 +121,9 @@ def fit_weights(network: nn.Module, state: Mapping[str, Tensor], learner: Learne
         if names
     ]
     if complaints:
+        origin = f"of {learner.starts_from.run}" if learner.starts_from else learner.weights
         raise KdbenchError(
-            f"{learner.name}: weights {learner.weights} do not fit the network {learner.network.name}: "
+            f"{learner.name}: weights {origin} do not fit the network {learner.network.name}: "
             f"parameters {', '.join(complaints)}: choose the network they were made for"
         )
     network.load_state_dict(state, strict=False)

@@ -25,11 +25,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from kdbench.config import Config
+from kdbench.config import Config, format_weights
 from kdbench.errors import KdbenchError
 from kdbench.files import write_text
 from kdbench.paper.reported import Claim, Kind, Paper, SelectionClaim, Side, read_paper
-from kdbench.plan import Plan, format_weights
+from kdbench.plan import Plan
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.selection import DECIMALS, tune_run
 from kdbench.report.statistics import LEVEL, Sample, adjusted, mcnemar_p, paired_difference, sample, seeds_needed

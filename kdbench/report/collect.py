@@ -2,18 +2,23 @@
 
 Accuracies are percentages, losses nats, seconds those of training, flops those of one image. The train-test gap is the
 finished network's accuracy on training images minus that on test images; confidence (in the predicted class) and
-calibration error are those on test images.
+calibration error are those on test images. Bytes are those of the weights at the bits they have, sparsity the percent
+of them that are zero.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from kdbench.config import Config
 from kdbench.errors import KdbenchError
 from kdbench.files import write_text
-from kdbench.plan import Plan, Run
+from kdbench.plan import Plan
 from kdbench.report.selection import DECIMALS, read_metrics
+from kdbench.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +34,8 @@ FIGURES = [
     "parameters",
 ]
 DERIVED = ["train_test_gap", "confidence", "calibration_error"]
-COLUMNS = ["study", "run", "method", "learner", "seed", "epochs", *FIGURES, *DERIVED, "seconds", "device", "flops"]
+SIZES = ["flops", "bytes", "sparsity"]
+COLUMNS = ["study", "run", "method", "learner", "seed", "epochs", *FIGURES, *DERIVED, "seconds", "device", *SIZES]
 
 
 def collect(plan: Plan, results: Path) -> "pd.DataFrame":
@@ -41,7 +47,7 @@ def collect(plan: Plan, results: Path) -> "pd.DataFrame":
 
     rows = [row for run in plan.all_runs() for row in run_rows(run, results)]
     frame = pd.DataFrame(rows, columns=COLUMNS)
-    measured = [*(name for name in FIGURES if name != "parameters"), *DERIVED, "seconds"]
+    measured = [*(name for name in FIGURES if name != "parameters"), *DERIVED, "seconds", "sparsity"]
     frame[measured] = frame[measured].astype("float64").round(DECIMALS)
     return frame
 
@@ -50,7 +56,7 @@ def run_rows(run: Run, results: Path) -> list[dict[str, Any]]:
     metrics = read_metrics(results, run.name, run.seed)
     check_settings(metrics.get("settings", {}), run, results)
     rows = []
-    for learner in run.learners:
+    for learner in run.learners if run.synthesis is None else []:
         figures = metrics.get("learners", {}).get(learner.name, {})
         missing = [name for name in [*FIGURES, "flops"] if name not in figures]
         if missing:
@@ -71,6 +77,8 @@ def run_rows(run: Run, results: Path) -> list[dict[str, Any]]:
                 **calibration(run.folder(results) / f"predictions-{learner.name}.npz"),
                 "seconds": metrics["seconds"],
                 "device": metrics["device"],
+                "bytes": figures.get("bytes", 4 * figures["parameters"]),  # older runs have none but whole weights
+                "sparsity": figures.get("sparsity"),
             }
         )
     return rows
@@ -98,6 +106,7 @@ def calibration(path: Path) -> dict[str, float]:
 def check_settings(settings: dict[str, Any], run: Run, results: Path) -> None:
     """Refuse a run that was made with other settings than planned: Snakemake cannot tell in a fresh clone."""
     planned = run.model_dump(mode="json")
+    settings = with_defaults(settings)
     # Where it was computed does not say what was computed.
     apart = {"device", "training"}
     different = [key for key in planned if key not in apart and settings.get(key) != planned[key]]
@@ -109,6 +118,14 @@ def check_settings(settings: dict[str, Any], run: Run, results: Path) -> None:
             f"{folder}/metrics.json: made with other settings ({', '.join(different)}) than the configuration's: "
             f"remove {folder} and run snakemake again"
         )
+
+
+def with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of an earlier version, with what was added since at its default, which is not to use it."""
+    try:
+        return Run.model_validate_json(json.dumps(settings)).model_dump(mode="json")
+    except ValidationError:
+        return settings
 
 
 def study_name(results: Path) -> str:

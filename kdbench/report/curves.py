@@ -14,12 +14,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from kdbench.config import Config
 from kdbench.plan import Plan
-from kdbench.recipes.schema import Lesson
+from kdbench.recipes.lesson import Lesson
 from kdbench.report.collect import read_results
 from kdbench.report.lettering import cut, plain, text_width
 from kdbench.report.style import (
     COLUMN,
     GREY,
+    LOOKS,
     PAGE,
     POINTS,
     TEXT,
@@ -33,6 +34,7 @@ from kdbench.report.style import (
 NOT_DRAWN = ("teacher", "alternate")  # as the paper: of alternate learning, the phase with learned peers
 LOG_RATIO = 20  # losses that differ more than this many times are drawn on a logarithmic axis
 PANELS_A_ROW = 4
+MOST_LINES = 10  # in a panel
 NOTHING = "No student of this study has been trained yet, so there is no course of learning to draw."
 
 
@@ -67,14 +69,20 @@ def learning_curves(config: Config, results: Path) -> list[Line]:
     A method has a line for a student that learns in exactly one of its runs; runs that tune weights have none.
     """
     plan = Plan(config)
-    tested = read_results(results)
+    tested, drawn = read_results(results), drawn_methods(plan)
     return [
         line
         for student in plan.students
         for lesson in plan.lessons
-        if lesson.method not in NOT_DRAWN and not lesson.tuning
+        if lesson.method in drawn
         for line in student_lines(plan, lesson, student, results, tested)
     ]
+
+
+def drawn_methods(plan: Plan) -> list[str]:
+    """The methods with a line: all but those that tune weights; where they are too many to tell apart, the paper's."""
+    methods = [lesson.method for lesson in plan.lessons if lesson.method not in NOT_DRAWN and not lesson.tuning]
+    return methods if len(methods) <= MOST_LINES else [method for method in methods if method in LOOKS]
 
 
 def student_lines(plan: Plan, lesson: Lesson, student: str, results: Path, tested: pd.DataFrame) -> Iterator[Line]:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from kdbench.config import Config
 from kdbench.plan import Plan
-from kdbench.recipes.schema import Lesson
+from kdbench.recipes.lesson import Lesson
 from kdbench.report.example_rules import EXAMPLE_METHODS
 from kdbench.wording import counted
 
@@ -37,9 +37,11 @@ def steps(config: Config) -> list[Step]:
         found.append(Step("split_validation", held_out, "data", ("prepare_data",)))
     for lesson in plan.lessons:
         found.append(training(plan, lesson))
-        if plan.mentors_others(lesson):
-            needs = ("prepare_data", lesson.method)
+        needs = ("prepare_data", lesson.method)
+        if plan.mentors_others(lesson) and not lesson.synthesise:
             found.append(Step(f"{lesson.method}-outputs", "predictions, stored", "outputs", needs, lesson.method))
+        if plan.features_of(lesson):
+            found.append(Step(f"{lesson.method}-features", "features, stored", "outputs", needs, lesson.method))
     if tuning:
         found.append(Step("select_weights", "by both criteria", "selection", tuple(tuning)))
         found.append(Step("write_selection", "selection.json", "report", tuple(tuning)))
@@ -50,17 +52,27 @@ def steps(config: Config) -> list[Step]:
             Step("collect_results", "results.csv", "report", tuple(methods)),
             Step("pick_examples", "of figures 4 and 5", "report", ("prepare_data", *examples)),
             Step("write_tables", "tables 1 to 3", "report", ("collect_results",)),
+            Step("compare_methods", "gains.csv", "report", ("collect_results",)),
             Step("judge_claims", "claims.csv", "report", ("collect_results", *methods)),
             Step("draw_figures", "figures 1 to 6", "report", ("collect_results", "pick_examples", *methods)),
-            Step("write_page", "report.html", "report", ("write_tables", "judge_claims", "draw_figures")),
+            Step(
+                "write_page",
+                "report.html",
+                "report",
+                ("write_tables", "compare_methods", "judge_claims", "draw_figures"),
+            ),
         ]
     )
 
 
 def training(plan: Plan, lesson: Lesson) -> Step:
     runs = [run for run in plan.runs.values() if run.lesson is lesson]
-    mentors = [f"{other.method}-outputs" for other in plan.lessons if plan.listens(lesson, other)]
-    needs = ["prepare_data", *(["split_validation"] if plan.holds_out(lesson) else []), *mentors]
+    needs = ["prepare_data", *(["split_validation"] if plan.holds_out(lesson) else [])]
+    for other in (other for other in plan.lessons if plan.needs(lesson, other)):
+        stored = plan.listens(lesson, other) and not other.synthesise
+        needs.append(f"{other.method}-outputs" if stored else other.method)
+        if stored and any(term.layers for term in lesson.objective or []):
+            needs.append(f"{other.method}-features")
     if plan.criterion(lesson):
         needs.append("select_weights")
     return Step(

@@ -9,10 +9,10 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from kdbench.config import Config, Network
 from kdbench.networks.catalogue import NETWORKS
-from kdbench.plan import Run
 from kdbench.report.lettering import fit, plain, text_width, wrap
 from kdbench.report.objective import Ingredient, drawn_run, find_selection, ingredients, peers_of
 from kdbench.report.style import PAGE, POINTS, SMALL, TEXT, new_figure, study_note, words_figure
+from kdbench.run import Run
 
 INK = "#222222"
 EQUALS, PLUS = "$=$", "$+$"

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from kdbench.config import Config
 from kdbench.errors import KdbenchError
-from kdbench.plan import Plan, Run, Term
+from kdbench.plan import Plan
 from kdbench.report.collect import read_results
 from kdbench.report.tables import selected_weights
+from kdbench.run import Run, Term
 
 if TYPE_CHECKING:
     import pandas as pd

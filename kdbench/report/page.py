@@ -25,7 +25,7 @@ from kdbench.report.page_tables import (
     selection_sentences,
     table1_rows,
 )
-from kdbench.report.study_notes import student_headers, students_line
+from kdbench.report.study_notes import seeds_line, student_headers, students_line
 from kdbench.report.tables import HOW_TO_READ, teacher_line
 
 
@@ -52,7 +52,7 @@ def render(config: Config, results: Path, options: str) -> str:
         options=options,
         deviations=deviations(config),
         paper=paper,
-        seeds=config.seeds,
+        seeds_line=seeds_line(config),
         teacher_line=teacher_line(config, read_results(results), paper),
         students_line=students_line(config, paper),
         verdicts=verdict_counts(claims),

@@ -7,7 +7,7 @@ from typing import Any
 
 from kdbench.config import Config
 from kdbench.plan import Plan
-from kdbench.report.curves import NOT_DRAWN
+from kdbench.report.curves import drawn_methods
 from kdbench.report.page_cells import number
 from kdbench.report.style import method_look
 
@@ -23,13 +23,14 @@ def curves(config: Config, results: Path, runs: list[dict[str, str]]) -> dict[st
     after it, null where it is no number.
     """
     plan = Plan(config)
+    known, shown = [*plan.students, "teacher"], drawn_methods(plan)
     tested = {(row["run"], row["learner"], row["seed"]): number(row["test_accuracy"]) for row in runs}
     histories = [
         (planned, seed, learner, rows)
         for planned in plan.runs.values()
         for seed in planned.seeds
         for learner, rows in read_history(results / "runs" / planned.name / f"seed{seed}" / "history.csv").items()
-        if learner in planned.learners
+        if learner in planned.learners and learner in known
     ]
     every = max(1, math.ceil(2 * sum(len(rows) for *_, rows in histories) / MOST_VALUES))
     found = [
@@ -45,12 +46,12 @@ def curves(config: Config, results: Path, runs: list[dict[str, str]]) -> dict[st
     ]
     lessons = {lesson.method: lesson for lesson in plan.lessons}
     return {
-        "students": present(found, "student", [*plan.students, "teacher"]),
+        "students": present(found, "student", known),
         "methods": [
             {
                 "name": method,
                 "label": lessons[method].short,
-                "shown": not lessons[method].tuning and method not in NOT_DRAWN,
+                "shown": method in shown,
                 **drawn(method),
             }
             for method in present(found, "method", list(lessons))

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from kdbench.config import Config
-from kdbench.plan import format_weights
+from kdbench.config import Config, format_weights
 from kdbench.report.objective import find_selection
 from kdbench.report.page_cells import Cell, number, shaded
 from kdbench.report.regularisation import gap_and_error

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from kdbench.config import format_weights
 from kdbench.errors import KdbenchError
-from kdbench.plan import format_weights
 
 DECIMALS = 6
 Figure = Callable[[str, int, str, str], float]  # (run, seed, learner, name of the figure) -> percent

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 
 from kdbench.errors import KdbenchError
 from kdbench.files import write_with
-from kdbench.plan import Plan, Run
+from kdbench.plan import Plan
 from kdbench.report.style import COLUMN, house_style, new_figure, save, study_note
+from kdbench.run import Run
 from kdbench.schedule import Job, critical_path, makespan
 
 DATA, SELECTION, REPORT, OUTPUTS = "data", "selection", "report", "/outputs"

@@ -10,16 +10,21 @@ from kdbench.plan import Plan
 
 def study_line(config: Config) -> str:
     """The study, its seeds, and in what it differs from the paper: stated with every result."""
+    line = f"{config.study.title}. {seeds_line(config)}"
+    if differences := deviations(config):
+        line += f" Differs from the paper: {'; '.join(differences)}."
+    return line
+
+
+def seeds_line(config: Config) -> str:
+    """The seeds of the study, and those of runs that have others."""
     particular = [
         f"of runs of {student.name} alone: {ranges(student.seeds)}" for student in config.students if student.seeds
     ]
     if any(lesson.tuning for lesson in Plan(config).lessons):
         particular.append(f"of the runs that tune weights: {ranges(config.tune_seeds)}")
-    line = f"{config.study.title}. Seeds: {ranges(config.seeds)}"
-    line += f" ({'; '.join(particular)})." if particular else "."
-    if differences := deviations(config):
-        line += f" Differs from the paper: {'; '.join(differences)}."
-    return line
+    seeds = f"{'Seed' if len(config.seeds) == 1 else 'Seeds'}: {ranges(config.seeds)}"
+    return f"{seeds} ({'; '.join(particular)})." if particular else f"{seeds}."
 
 
 def ranges(seeds: Sequence[int]) -> str:
@@ -40,9 +45,10 @@ def students_line(config: Config, paper: Paper) -> str | None:
     if sorted(filter(None, roles.values())) == sorted(paper.students) and len(roles) == len(paper.students):
         return None
     labels = ", ".join(f"{student.label} ({role})" for role, student in paper.students.items())
+    peers = ", so Teacher-Student-Peer and alternate learning differ in the peers each student has"
     return (
-        f"The paper's students are {labels}; this study has {len(roles)} ({', '.join(roles)}), "
-        "so Teacher-Student-Peer and alternate learning differ in the peers each student has."
+        f"The paper's students are {labels}; this study has {len(roles)} ({', '.join(roles)})"
+        f"{peers if {'peer', 'alternate'} & set(config.methods) else ''}."
     )
 
 

@@ -72,7 +72,7 @@ LOOKS = {
     "peer": Look("#D55E00", (6, 1.5, 1, 1.5), "^"),
     "alternate-to": Look("#009E73", (1.5, 1), "D"),
     "alternate": Look("#CC79A7", (8, 1.5), "v"),
-}
+}  # the paper's methods
 FURTHER_COLORS = ("#E69F00", "#56B4E9", "#7F3C8D", "#8B6508", "#A5AA00", "#7F7F7F")
 FURTHER_DASHES: tuple[tuple[float, ...], ...] = ((3, 1, 1, 1, 1, 1), (2, 2), (7, 1, 2, 1), (5, 3), (1, 2.5))
 FURTHER_MARKERS = ("P", "X", "p", "h", "<", ">", "8")

@@ -9,10 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from kdbench.config import Config
+from kdbench.config import Config, format_weights
 from kdbench.files import write_text
 from kdbench.paper.reported import Paper, read_paper
-from kdbench.plan import format_weights
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.experiments import experiment_rows, experiments
 from kdbench.report.regularisation import table3, wide_table3

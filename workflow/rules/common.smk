@@ -3,12 +3,15 @@ import json
 import os
 import shlex
 import sys
+from pathlib import Path
 
 from kdbench.config import Config, check_config, merge, read_yaml, retyped
 from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError
-from kdbench.plan import DECLARATIONS, Plan
+from kdbench.paper.survey import has_claims_on
+from kdbench.plan import Plan
 from kdbench.report.example_rules import EXAMPLE_METHODS
+from kdbench.run import DECLARATIONS
 from kdbench.running import check_place, hold, settle_times
 from kdbench.variations import GROUPS, variations
 
@@ -58,13 +61,19 @@ ASKED_BY_GRES = "gres" in (workflow.resource_settings.default_resources or ())
 ONE_GPU = {} if ASKED_BY_GRES else {"gpu": 1}
 GPU = {**(NO_GPU if CONFIG.device == "cpu" else ONE_GPU), "slots_per_gpu": CONFIG.slots_per_gpu}
 
+# What the comparison of all methods draws.
+GAINS = {"gains": "gain over scratch", "cost": "accuracy against size and cost", "data": "accuracy with fewer images"}
+
+HAS_SURVEY_CLAIMS = has_claims_on([lesson.method for lesson in PLAN.lessons])
+
 # What the comparisons of a study's variations write beside a text and a figure.
 COMPARED = {"sensitivity": ["effects", "claims", "distances"], "further": ["gains", "trends"]}
 
 
 wildcard_constraints:
     **PLAN.wildcard_constraints(),
-    learner=f"teacher|{PLAN.wildcard_constraints()['student']}",
+    learner=PLAN.learner_pattern(),
+    layer=r"stage\d+|embedding",
 
 
 def hold_results():
@@ -118,12 +127,12 @@ def other_sources(source):
 
 
 def run_files(*names, methods=None, seeds=None):
-    """Files of the planned runs of these methods: names may hold {learner}, one file each."""
+    """Those of these files that planned runs of these methods leave: names may hold {learner}, one file each."""
     files = []
     for planned in PLAN.runs.values():
         if methods is None or planned.method in methods:
             for seed in seeds or planned.seeds:
-                for name in names:
+                for name in (name for name in names if name in planned.lesson.leaves):
                     learners = planned.learners if "{learner}" in name else [""]
                     files += [f"<results>/runs/{planned.name}/seed{seed}/{name.format(learner=l)}" for l in learners]
     return files
@@ -137,11 +146,6 @@ def selection_file():
 def report_code(module):
     """Digest of what a step of the report depends on: its code, and the recipes, for their titles."""
     return lambda wildcards: [code_digest(module), *(recipe.model_dump_json() for recipe in PLAN.recipes)]
-
-
-def training_of(lesson):
-    """How the learners of a lesson are optimised."""
-    return CONFIG.teacher.training if lesson.learners == "teacher" else CONFIG.training
 
 
 def lessons_by_seeds():
@@ -159,8 +163,9 @@ def rule_name(name, seeds):
 
 
 def learners_files(name, pattern, folders):
-    """A file a learner in each folder of a lesson's path pattern."""
-    return [f"{folder}/{name.format(learner=learner)}" for folder in folders for learner in pattern.learners]
+    """A file a learner in each folder of a lesson's path pattern, or one for all where its name has no {learner}."""
+    files = [f"{folder}/{name.format(learner=learner)}" for folder in folders for learner in pattern.learners]
+    return list(dict.fromkeys(files))
 
 
 def runs_of(pattern, seeds, wildcards):
@@ -177,15 +182,16 @@ def code_of(pattern, seeds):
     return lambda wildcards: runs_of(pattern, seeds, wildcards)[0].code_digest()
 
 
-def mentors_of(pattern, seeds):
-    """Stored outputs of the mentors of a run."""
+def others_of(pattern, seeds):
+    """Files of other runs that a lesson's runs read: their mentors' outputs, weights to start from, images made."""
     return lambda wildcards: list(
-        dict.fromkeys(
-            f"<results>/runs/{mentor.run}/seed{mentor.seed}/outputs-{mentor.learner}.safetensors"
-            for run in runs_of(pattern, seeds, wildcards)
-            for mentor in run.mentors
-        )
+        dict.fromkeys(str(file) for run in runs_of(pattern, seeds, wildcards) for file in run.inputs(Path("<results>")))
     )
+
+
+def images_of(lesson):
+    """The packed training images, for lessons that learn from them."""
+    return [] if lesson.images.made_by or not lesson.trains else ["<results>/data/train.safetensors"]
 
 
 def selection_of(lesson):

@@ -135,6 +135,7 @@ rule write_page:
         rules.write_tables.output,
         rules.judge_claims.output,
         rules.draw_figures.output,
+        rules.compare_methods.output,
         comparisons,
     output:
         page=report(

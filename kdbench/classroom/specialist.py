@@ -1,0 +1,58 @@
+"""Specialists: networks that learn to tell a few classes apart which a generalist confuses; all others are one to them.
+
+Hinton, Vinyals and Dean 2015, sections 5.1 to 5.3.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kdbench.classroom.seeding import generator
+from kdbench.data.store import PackedImages, read_tensors
+from kdbench.run import Run
+
+DUSTBIN = "others"
+
+
+def special_classes(run: Run, results: Path) -> list[int] | None:
+    """The classes of the run's specialist, ascending; None where the run trains none."""
+    choice = run.images
+    if choice.confused_by is None:
+        return None
+    logits = read_tensors(choice.confused_by.outputs_path(results))["logits"]
+    return confused_classes(logits, choice.of)[choice.specialist - 1]
+
+
+def confused_classes(logits: Tensor, groups: int) -> list[list[int]]:
+    """Classes that a generalist tends to predict together, as ``groups`` lists, from its logits [N, classes].
+
+    By k-means on the columns of the covariance of its predictions: section 5.2.
+    """
+    from sklearn.cluster import KMeans
+
+    covariance = np.cov(torch.softmax(logits.double(), 1).numpy().T)
+    found = KMeans(groups, n_init=10, random_state=0).fit_predict(covariance)
+    lists = [np.flatnonzero(found == group).tolist() for group in range(groups)]
+    return sorted(filter(None, lists))
+
+
+def relabelled(data: PackedImages, classes: list[int]) -> PackedImages:
+    """The same images, labelled by their place among ``classes``, all others as one class more, the dustbin."""
+    places = torch.full((len(data.classes),), len(classes))
+    places[classes] = torch.arange(len(classes))
+    names = (*(data.classes[each] for each in classes), DUSTBIN)
+    return replace(data, labels=places[data.labels], classes=names)
+
+
+def half_special(training: Tensor, labels: Tensor, run: Run) -> Tensor:
+    """Of the images ``training``, all that are special and as many others, drawn at the run's seed: section 5.1.
+
+    ``labels`` are those of ``relabelled``, whose largest is the dustbin.
+    """
+    special = training[labels[training] != labels.max()]
+    others = training[labels[training] == labels.max()]
+    drawn = torch.randperm(len(others), generator=generator(run.seed, "others", run.name))[: len(special)]
+    return torch.cat([special, others[drawn]]).sort().values

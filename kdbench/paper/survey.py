@@ -1,0 +1,136 @@
+"""What the survey reports: Tables I and II as printed, its references and the claims of its section VII.
+
+Imports neither torch nor pandas.
+"""
+
+from collections.abc import Collection
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+import yaml
+from pydantic import Field, model_validator
+
+from kdbench.config import Section, check_section
+
+TableNumber = Literal[1, 2]
+Column = Literal["objective", "data", "teacher", "knowledge", "method", "student", "dataset"]
+ROMAN = {1: "I", 2: "II"}
+
+
+def work_name(work: int, experiment: int | None = None) -> str:
+    """A work as the survey's tables name it: [6], [1] (Ex.2)."""
+    return f"[{work}]" + (f" (Ex.{experiment})" if experiment else "")
+
+
+class Reference(Section):
+    """A work the survey cites: its authors and year in short, and its title."""
+
+    name: str
+    title: str
+
+
+class Row(Section):
+    """A row of Table I or II, every cell as printed."""
+
+    work: int
+    experiment: int | None = None
+    objective: str
+    data: str
+    teacher: str
+    knowledge: str
+    method: str
+    student: str
+    dataset: str
+
+    @property
+    def key(self) -> tuple[int, int | None]:
+        return self.work, self.experiment
+
+    @property
+    def name(self) -> str:
+        return work_name(self.work, self.experiment)
+
+
+class Table(Section):
+    headings: dict[Column, str]
+    rows: list[Row]
+
+
+class Comparison(Section):
+    """Which methods of the recipes a claim is held against: ``first`` minus ``second``, in percentage points."""
+
+    first: str
+    second: str = Field(description="a method, or chance: one class in as many as there are")
+    kind: Literal["above", "no worse"]
+    margin: float = Field(0.0, ge=0, description="no worse: by more than this many points")
+
+
+class SurveyClaim(Section):
+    """A sentence of section VII on one work, or a part of it."""
+
+    id: str = Field(pattern="^[a-z0-9-]+$")
+    section: str
+    work: int
+    recipes: list[str]
+    text: str
+    number: float | None = None
+    counts: str | None = Field(None, description="what the number counts")
+    compares: Comparison | None = None
+    untested: str | None = Field(None, description="why nothing here is held against it")
+
+    @model_validator(mode="after")
+    def tested_or_says_why_not(self) -> "SurveyClaim":
+        if (self.compares is None) == (self.untested is None):
+            raise ValueError("must say what it compares, or why it is untested")
+        return self
+
+    @model_validator(mode="after")
+    def number_counts_something(self) -> "SurveyClaim":
+        if (self.number is None) != (self.counts is None):
+            raise ValueError("number and counts stand together: add what lacks")
+        return self
+
+
+class Deviation(Section):
+    """A cell that a recipe gives otherwise than the survey prints it."""
+
+    recipe: str
+    column: Column
+    ours: str
+    why: str
+
+
+class SurveyPaper(Section):
+    """All that the survey reports."""
+
+    title: str
+    authors: str
+    references: dict[int, Reference]
+    caption: str
+    tables: dict[TableNumber, Table]
+    claims: list[SurveyClaim]
+    deviations: list[Deviation] = []
+
+    @property
+    def rows(self) -> list[Row]:
+        """Those of both tables, in their order."""
+        return [row for table in self.tables.values() for row in table.rows]
+
+    @model_validator(mode="after")
+    def about_its_works(self) -> "SurveyPaper":
+        for work in [*(row.work for row in self.rows), *(claim.work for claim in self.claims)]:
+            if work not in self.references:
+                raise ValueError(f"{work_name(work)} is none of the references: add it")
+        return self
+
+
+def has_claims_on(methods: Collection[str]) -> bool:
+    """Whether the survey's claims can be held against some of these methods."""
+    return any(claim.compares and claim.compares.first in methods for claim in read_survey().claims)
+
+
+@cache
+def read_survey() -> SurveyPaper:
+    text = resources.files("kdbench.paper").joinpath("survey.yaml").read_text(encoding="utf-8")
+    return check_section(SurveyPaper, yaml.safe_load(text), source="kdbench/paper/survey.yaml")

@@ -1,0 +1,95 @@
+"""Each technique's gain over training from scratch, a panel a student, beside that of vanilla distillation."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from kdbench.config import Config
+from kdbench.report.lettering import cut, plain
+from kdbench.report.statistics import LEVEL
+from kdbench.report.style import GREY, PAGE, POINTS, SMALL, TEXT, house_style, new_figure, study_note, words_figure
+from kdbench.report.text_table import records
+
+ROW, HEAD, FOOT = 0.145, 0.55, 0.42  # inches
+LEFT = 0.3  # of the width, for labels
+ABOVE, BELOW, VANILLA = "#0072B2", "#D55E00", "#009E73"
+
+
+def draw_gains(config: Config, table: pd.DataFrame) -> Figure:
+    """Dots with their 95 % intervals, in percentage points, sorted by their mean over the students."""
+    shown = table[table["gain_scratch"].notna() & (table["fraction"] == 1)]
+    if shown.empty:
+        return words_figure("No technique has a run from scratch to be compared with.", study_note(config))
+    order = shown.groupby("method", sort=False)["gain_scratch"].mean().sort_values(kind="stable").index
+    titles = shown.drop_duplicates("method").set_index("method")["title"]
+    students = [student.name for student in config.students if student.name in set(shown["student"])]
+    height = HEAD + ROW * len(order) + FOOT
+    note = "Bars: 95 % intervals over seeds. Filled: significant after adjustment for the number of methods."
+    with house_style():
+        figure, share = new_figure(PAGE, height, study_note(config, note))
+        whole = height / (1 - share)
+        width = (0.99 - LEFT) / len(students)
+        for place, student in enumerate(students):
+            box = (LEFT + place * width, share + FOOT / whole, width - 0.015, ROW * len(order) / whole)
+            axes = figure.add_axes(box)
+            draw_student(axes, shown[shown["student"] == student].set_index("method"), list(order))
+            axes.set_title(cut(plain(student), (width - 0.02) * PAGE * POINTS, TEXT, "bold"))
+            labels = [cut(plain(titles[method]), (LEFT - 0.02) * PAGE * POINTS, SMALL - 1) for method in order]
+            axes.set_yticks(range(len(order)), labels if place == 0 else [], fontsize=SMALL - 1)
+        figure.supxlabel(
+            "gain over training from scratch (percentage points)",
+            size=TEXT,
+            x=(LEFT + 0.99) / 2,
+            y=share + 0.06 / whole,
+        )
+        figure.legend(handles=legend(), loc="upper center", ncols=3)
+    return figure
+
+
+def draw_student(axes: Axes, rows: pd.DataFrame, order: list[str]) -> None:
+    low = lowest_shown(rows["gain_scratch"])
+    axes.axvline(0, color="black", linewidth=0.7)
+    if "vanilla" in rows.index:
+        axes.axvline(float(rows["gain_scratch"]["vanilla"]), color=VANILLA, linewidth=1, linestyle=(0, (4, 2)))
+    by_method = {row["method"]: row for row in records(rows.reset_index())}
+    for height, method in enumerate(order):
+        if method not in by_method:
+            continue
+        row = by_method[method]
+        color = ABOVE if row["gain_scratch"] >= 0 else BELOW
+        if row["gain_scratch"] < low:
+            text = f"◂ {row['gain_scratch']:.0f}".replace("-", "−")
+            at = axes.get_yaxis_transform()
+            axes.text(0.02, height, text, transform=at, color=color, fontsize=SMALL - 1.5, va="center", ha="left")
+            continue
+        if pd.notna(row["low_scratch"]):
+            axes.plot([row["low_scratch"], row["high_scratch"]], [height, height], color=color, linewidth=0.8)
+        sure = row["p_adjusted_scratch"] < LEVEL
+        fill = color if sure else "white"
+        dot: dict[str, Any] = {"markerfacecolor": fill, "markersize": 3, "markeredgewidth": 0.8}
+        axes.plot(row["gain_scratch"], height, "o", color=color, **dot)
+    bars = rows.loc[rows["gain_scratch"] >= low, ["low_scratch", "gain_scratch", "high_scratch"]]
+    left, right = min(bars.min().min(), 0.0), max(bars.max().max(), 0.0)
+    axes.set_xlim(left - 0.06 * (right - left), right + 0.06 * (right - left))
+    axes.set_ylim(-0.7, len(order) - 0.3)
+    axes.grid(axis="x")
+    axes.tick_params(axis="x", labelsize=SMALL)
+
+
+def lowest_shown(gains: pd.Series) -> float:
+    """Where the axis begins: what is far below the others is told in a number, so that those can be told apart."""
+    first, median = np.quantile(gains, [0.25, 0.5])
+    return float(max(gains.min(), median - 4 * max(median - first, 2.0)))
+
+
+def legend() -> list[Line2D]:
+    dot = {"linestyle": "none", "marker": "o", "markersize": 3.5}
+    return [
+        Line2D([], [], color=GREY, label="significant", **dot),  # type: ignore[arg-type]
+        Line2D([], [], color=GREY, markerfacecolor="white", label="not significant", **dot),  # type: ignore[arg-type]
+        Line2D([], [], color=VANILLA, linewidth=1, linestyle=(0, (4, 2)), label="vanilla distillation"),
+    ]

@@ -1,0 +1,145 @@
+"""The survey's claims of section VII, held against this study's methods, one row a claim and student.
+
+A claim compares two methods, paired by seed, in percentage points of test accuracy. It is reproduced where t-tests,
+their p-values adjusted together (Benjamini and Hochberg), show it at the 5 % level: of a claim that one is *above*,
+that the mean difference is above 0; of a claim that one is *no worse* than the other by more than a margin, that it is
+above minus the margin. It is not reproduced where they show the contrary, and undecided else.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kdbench.config import Config
+from kdbench.files import write_text
+from kdbench.paper.survey import Comparison, SurveyClaim, read_survey, work_name
+from kdbench.plan import Plan
+from kdbench.report.collect import by_seed, read_results
+from kdbench.report.selection import DECIMALS
+from kdbench.report.statistics import LEVEL, Sample, adjusted, paired_difference
+from kdbench.report.study_notes import study_line
+from kdbench.report.text_table import DASH, markdown_table, records, signed
+
+COLUMNS = ["id", "work", "claim", "compared", "learner", "survey", "ours", "low", "high", "n", "p_adjusted", "verdict"]
+
+
+@dataclass
+class Held:
+    """A claim held against one learner's runs."""
+
+    claim: SurveyClaim
+    learner: str
+    ours: Sample
+
+    @property
+    def comparison(self) -> Comparison:
+        assert self.claim.compares is not None
+        return self.claim.compares
+
+    def p(self) -> float:
+        if self.comparison.kind == "above":
+            return self.ours.p(0.0)
+        above, below = (self.ours.p(-self.comparison.margin, side) for side in ("greater", "less"))
+        return min(1.0, 2 * min(above, below))
+
+    def verdict(self, adjusted_p: float | None) -> str:
+        if adjusted_p is None:
+            return "undecided"
+        threshold = 0.0 if self.comparison.kind == "above" else -self.comparison.margin
+        if adjusted_p >= LEVEL:
+            return "undecided"
+        return "reproduced" if self.ours.mean > threshold else "not reproduced"
+
+
+def survey_claims(config: Config, frame: pd.DataFrame, classes: int) -> pd.DataFrame:
+    """All claims with COLUMNS; what the study has no runs for is not tested."""
+    rows: list[dict[str, Any]] = []
+    held: list[Held] = []
+    for claim in read_survey().claims:
+        found = [] if claim.compares is None else compared(config, frame, claim, classes)
+        rows += [{**words(claim), "held": item} for item in found] or [{**words(claim), "verdict": "not tested"}]
+        held += found
+    decided = [item for item in held if item.ours.n > 1]
+    corrected = dict(zip(map(id, decided), adjusted([item.p() for item in decided]), strict=True))
+    for row in rows:
+        if item := row.pop("held", None):
+            p = corrected.get(id(item))
+            row |= {
+                "learner": item.learner,
+                "ours": round(item.ours.mean, DECIMALS),
+                "low": round(item.ours.low, DECIMALS),
+                "high": round(item.ours.high, DECIMALS),
+                "n": item.ours.n,
+                "p_adjusted": p,
+                "verdict": item.verdict(p),
+            }
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def words(claim: SurveyClaim) -> dict[str, Any]:
+    said = claim.compares
+    compared = f"{said.first} − {said.second}" if said else claim.untested
+    if said and said.kind == "no worse":
+        compared = f"{compared}, no worse by {said.margin:g}"
+    number = None if claim.number is None else f"{claim.number:g} {claim.counts}"
+    return {"id": claim.id, "work": work_name(claim.work), "claim": claim.text, "compared": compared, "survey": number}
+
+
+def compared(config: Config, frame: pd.DataFrame, claim: SurveyClaim, classes: int) -> list[Held]:
+    """The claim held against each student, or against the networks that are no student's."""
+    assert claim.compares is not None
+    first = accuracies(config, frame, claim.compares.first)
+    second = accuracies(config, frame, claim.compares.second)
+    if claim.compares.second == "chance":
+        second = {name: dict.fromkeys(values, 100 / classes) for name, values in first.items()}
+    pairs = [(name, first[name], second[name]) for name in first if name in second]
+    if not pairs and len(first) == len(second) == 1:  # such as the specialists together, and their generalist
+        [(name, own)], [other] = first.items(), second.values()
+        alone = next(iter(other.values()))
+        pairs = [(name, own, other if set(own) <= set(other) else dict.fromkeys(own, alone))]
+    return [Held(claim, name, paired_difference(own, other)) for name, own, other in pairs]
+
+
+def accuracies(config: Config, frame: pd.DataFrame, method: str) -> dict[str, dict[int, float]]:
+    """Test accuracy by seed of each learner that the method has one run of."""
+    plan, found = Plan(config), {}
+    runs = [run for run in plan.runs.values() if run.method == method]
+    learners = [*plan.students, *(name for run in runs for name in run.learners if name in ("teacher", "together"))]
+    for learner in dict.fromkeys(learners):
+        own = [run for run in runs if learner in run.learners]
+        values = by_seed(frame, own[0].name, learner, "test_accuracy") if len(own) == 1 else {}
+        if values:
+            found[learner] = values
+    return found
+
+
+def markdown(config: Config, claims: pd.DataFrame) -> str:
+    headers = ["Work", "The survey's claim", "Here", "Learner", "Ours", "95 % interval", "Seeds", "Verdict"]
+    rows = [
+        [
+            row["work"],
+            f"“{row['claim']}”",
+            row["compared"],
+            DASH if pd.isna(row["learner"]) else row["learner"],
+            DASH if pd.isna(row["ours"]) else signed(row["ours"]),
+            DASH if pd.isna(row["low"]) else f"{signed(row['low'])} to {signed(row['high'])}",
+            DASH if pd.isna(row["n"]) else f"{row['n']:.0f}",
+            row["verdict"],
+        ]
+        for row in records(claims)
+    ]
+    counts = claims["verdict"].value_counts()
+    counted = ", ".join(f"{verdict} {number}" for verdict, number in counts.items())
+    how = " ".join((__doc__ or "").split("\n\n", 1)[1].split())
+    return "\n\n".join([f"{counted}.", study_line(config), markdown_table(headers, rows, "llllrrrl"), how]) + "\n"
+
+
+def write_survey_claims(config: Config, results: Path) -> None:
+    """Write survey-claims.{csv,md} into ``results``/gains, from results.csv and the data's facts."""
+    facts = json.loads((results / "data" / "dataset.json").read_text(encoding="utf-8"))
+    claims = survey_claims(config, read_results(results), len(facts["classes"]))
+    write_text(results / "gains" / "survey-claims.csv", claims.to_csv(index=False, lineterminator="\n"))
+    write_text(results / "gains" / "survey-claims.md", markdown(config, claims))

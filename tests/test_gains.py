@@ -1,0 +1,139 @@
+"""The comparison of all methods: gains paired by seed, what they cost, fewer images, and the survey's claims."""
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from kdbench.paper.survey import read_survey
+from kdbench.report.collect import read_results, write_results
+from kdbench.report.gains import gain_markdown, gain_table, write_gains
+from kdbench.report.gains_cost import lowest_shown, pareto
+from kdbench.report.gains_data import families
+from kdbench.report.survey_claims import survey_claims
+from tests.synthetic_study import study_config, write_study
+
+METHODS = ["scratch", "vanilla", "born-again", "less-data", "zero-shot", "conditional", "quantised"]
+SEEDS = [1, 2, 3, 4]
+# Test accuracy by method, and what each further seed adds.
+ACCURACY = {
+    "scratch": (60.0, 0.5),
+    "vanilla": (62.0, 0.4),
+    "born-again-1": (64.0, 0.3),
+    "conditional": (60.5, 1.0),
+    "quantised-8": (61.9, 0.35),
+    "zero-shot": (30.0, 2.0),
+}
+
+
+def figures_of(run, learner):
+    base, step = ACCURACY.get(run.method, (50.0, 0.1))
+    return {"test_accuracy": base + step * run.seed}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A made-up study of two students; its configuration and results."""
+    config = study_config(
+        tmp_path_factory.mktemp("gains"),
+        methods=METHODS,
+        seeds=SEEDS,
+        students=[{"name": name, "network": {"name": name}} for name in ("lenet", "alexnet")],
+    )
+    write_study(config, figures_of)
+    (config.results / "data").mkdir()
+    (config.results / "data" / "dataset.json").write_text('{"classes": ["a", "b", "c", "d", "e"]}')
+    write_results(config, config.results)
+    return config, config.results
+
+
+@pytest.fixture(scope="module")
+def table(study):
+    config, results = study
+    return gain_table(config, read_results(results))
+
+
+def row(table, method, student="lenet"):
+    return table[(table["method"] == method) & (table["student"] == student)].iloc[0]
+
+
+def test_a_gain_is_the_mean_difference_paired_by_seed_with_its_interval(table):
+    found = row(table, "born-again-1")
+    differences = [(64 + 0.3 * seed) - (62 + 0.4 * seed) for seed in SEEDS]
+    interval = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+    assert found["gain_vanilla"] == pytest.approx(sum(differences) / 4, abs=1e-4)
+    assert (found["low_vanilla"], found["high_vanilla"]) == pytest.approx(tuple(interval), abs=1e-4)
+    assert found["n"] == 4
+
+
+def test_a_method_has_no_gain_over_itself_and_every_student_has_its_row(table):
+    assert pd.isna(row(table, "scratch")["gain_scratch"])
+    assert pd.isna(row(table, "vanilla")["gain_vanilla"])
+    assert set(table["student"]) == {"lenet", "alexnet"}
+    assert not (set(table["method"]) & {"teacher", "impressions"})
+
+
+def test_p_values_are_adjusted_for_all_of_them_together(table):
+    raw = pd.concat([table["p_scratch"], table["p_vanilla"]]).dropna()
+    expected = stats.false_discovery_control(raw)
+    found = pd.concat([table["p_adjusted_scratch"], table["p_adjusted_vanilla"]]).dropna()
+    assert found.to_numpy() == pytest.approx(expected)
+
+
+def test_the_cost_of_a_run_is_that_of_all_it_needs_but_the_teacher(table):
+    # Every made-up run takes 1.5 s. Vanilla needs the teacher alone; generation 2 needs 1, which needs scratch.
+    assert row(table, "vanilla")["cost"] == 1.5
+    assert row(table, "born-again-1")["cost"] == 3.0
+    assert row(table, "born-again-2")["cost"] == 4.5
+
+
+def test_the_text_stars_what_is_significant(study, table):
+    config, _ = study
+    lines = gain_markdown(config, table).splitlines()
+    [born] = [line for line in lines if line.startswith("| Born again, generation 1")][:1]
+    assert "*" in born
+    assert "lenet: of " in lines[0]
+
+
+def test_a_method_is_on_the_front_where_none_is_as_good_for_less():
+    rows = pd.DataFrame({"bytes": [10, 20, 30, 20], "accuracy": [50.0, 60.0, 55.0, 58.0]}, index=list("abcd"))
+    assert list(pareto(rows, "bytes").index) == ["a", "b"]
+
+
+def test_what_is_far_below_does_not_squeeze_the_others():
+    assert lowest_shown(pd.Series([94.0, 95, 96, 95, 94, 20])) > 80
+    assert lowest_shown(pd.Series([94.0, 95, 96])) < 94
+
+
+def test_shares_of_the_images_are_joined_to_a_line_a_method(table):
+    shown = families(table)
+    assert set(shown["family"]) == {"scratch", "vanilla"}
+    lenet = shown[(shown["family"] == "vanilla") & (shown["student"] == "lenet")]
+    assert sorted(lenet["fraction"]) == [0.02, 0.1, 0.2, 1.0]
+
+
+def test_all_files_of_the_comparison_are_written(study):
+    config, results = study
+    write_gains(config, results)
+    names = {path.name for path in (results / "gains").iterdir()}
+    figures = {f"{name}.{kind}" for name in ("gains", "cost", "data") for kind in ("svg", "png")}
+    assert names == {"gains.csv", "gains.md", "survey-claims.csv", "survey-claims.md", *figures}
+
+
+def test_the_surveys_claims_are_judged_by_tests_and_not_by_their_mean(study):
+    config, results = study
+    claims = survey_claims(config, read_results(results), classes=5).set_index(["id", "learner"])
+    # Conditional is below vanilla by 0.9 on average over the seeds, and above it at the last one.
+    assert claims.loc[("labels-where-teacher-errs", "lenet"), "verdict"] == "undecided"
+    # 8 bits lose 0.2 points, at most 0.3: no worse by a point.
+    assert claims.loc[("eight-bits", "lenet"), "verdict"] == "reproduced"
+    # 30 % of 5 classes are above the 20 % of chance.
+    assert claims.loc[("data-impressions", "lenet"), "ours"] == pytest.approx(30 + 2 * 2.5 - 20)
+    assert claims.loc[("data-impressions", "lenet"), "verdict"] == "reproduced"
+
+
+def test_a_claim_without_its_runs_is_not_tested(study):
+    config, results = study
+    claims = survey_claims(config, read_results(results), classes=5)
+    verdicts = claims.groupby("id")["verdict"].agg(set)
+    assert verdicts["specialists"] == verdicts["pruning"] == {"not tested"}
+    assert list(dict.fromkeys(claims["id"])) == [claim.id for claim in read_survey().claims]
