@@ -36,6 +36,7 @@ redraw: .venv/installed
 quote: .venv/installed
 	$(BIN)/kdbench quote README.md docs/*.md
 	$(BIN)/kdbench methods --page docs/survey.md --figures docs/images/survey
+	$(BIN)/kdbench methods --page docs/techniques.md
 	cp results/reference/digits-sensitivity/sensitivity/sensitivity.png docs/digits-sensitivity.png
 
 test: .venv/installed

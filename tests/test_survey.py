@@ -15,6 +15,7 @@ from kdbench.report import method_list, survey_tables, survey_words
 from kdbench.report.survey_page import up_to_date
 from kdbench.report.survey_tables import COLUMNS, claimed, table_lines
 from kdbench.report.survey_words import words
+from kdbench.report.technique_page import techniques
 from tests.conftest import ROOT
 
 PAGE = ROOT / "docs/survey.md"
@@ -181,6 +182,29 @@ def test_the_page_has_the_tables_of_the_recipes():
     assert text == up_to_date(text), "kdbench methods --page docs/survey.md --figures docs/images/survey"
     marks = re.findall(r"<!-- methods (\S+) -->", text)
     assert marks == ["survey-table1", "survey-table2", "survey-further", "claims", "choices"]
+
+
+def test_the_page_of_techniques_says_what_recipes_and_published_studies_say():
+    text = (ROOT / "docs/techniques.md").read_text()
+    assert text == up_to_date(text), "kdbench methods --page docs/techniques.md"
+
+
+def test_a_technique_is_said_to_help_where_that_is_significant(tmp_path):
+    folder = tmp_path / "digits-survey" / "gains"
+    folder.mkdir(parents=True)
+    names = ["recipe", "title", "student", "fraction", "accuracy", "bytes"]
+    names += [f"{column}_{baseline}" for baseline in ("scratch", "vanilla") for column in ("gain", "p_adjusted")]
+    rows = [
+        ["conditional", "Conditional", "lenet", "1.0", "95.0", "4000", "0.5", "0.4", "2.0", "0.01"],
+        ["conditional", "Conditional", "resnet8", "1.0", "90.0", "4000", "-1.0", "0.04", "1.0", "0.3"],
+    ]
+    (folder / "gains.csv").write_text("\n".join(",".join(row) for row in [names, *rows]) + "\n")
+    text = techniques(tmp_path)
+    assert (
+        "Of 2 comparisons with vanilla distillation, on all images: 1 significantly better (lenet on digits)," in text
+    )
+    assert re.search(r"\| lenet +\| +95.00 \| +\+0.50 \| +\+2.00\\\* \|", text)
+    assert re.search(r"\| resnet8 +\| +90.00 \| +−1.00\\\* \| +\+1.00 \|", text)
 
 
 def test_a_part_that_there_is_not_is_refused_by_name():

@@ -1,4 +1,4 @@
-"""The page on the survey, docs/survey.md: the parts of it that follow from the recipes, kept equal to them.
+"""The pages on the survey and its techniques: the parts of them that follow from recipes and published studies.
 
 A document holds ``<!-- methods PART -->...<!-- end -->``, PART one of ``parts``.
 """
@@ -11,15 +11,17 @@ from kdbench.files import write_text
 from kdbench.paper.survey import read_survey, work_name
 from kdbench.recipes.survey import STAGES, Survey, choices
 from kdbench.report.survey_tables import survey_tables
+from kdbench.report.technique_page import techniques
 from kdbench.report.text_table import DASH, markdown_table
 
+STUDIES = Path("results/reference")  # what was published
 MARK = re.compile(r"<!-- methods (?P<part>[^>]*?) -->.*?<!-- end -->", re.DOTALL)
 
 
 def parts() -> dict[str, str]:
     """Markdown of each part by its name: the tables, the claims, the choices that a recipe states."""
     tables = {name: table.markdown().strip() for name, table in survey_tables().items()}
-    return tables | {"claims": claims(), "choices": choice_table()}
+    return tables | {"claims": claims(), "choices": choice_table(), "techniques": techniques(STUDIES)}
 
 
 def claims() -> str:
