@@ -15,7 +15,7 @@ from kdbench.errors import KdbenchError
 from kdbench.report.collect import read_results, write_results
 from kdbench.report.curves import draw_accuracy, draw_loss
 from kdbench.report.examples import write_examples
-from kdbench.report.figure1 import draw_architecture
+from kdbench.report.figure1 import draw_architecture, student_numbers
 from kdbench.report.figures import DRAWINGS, draw_figure
 from kdbench.report.gallery import draw_examples
 from kdbench.report.spread import gains
@@ -290,3 +290,8 @@ def test_the_papers_gains_stand_beside_ours_and_what_single_runs_differ_by(tmp_p
     # LeNet's TSP is said to be no gain, and of two students the better is no gain of either.
     assert not [label for label in found if label.startswith("lenet: TSP") or "scratch over scratch" in label]
     assert "A single run of each method would show" in words(draw(6, config))
+
+
+def test_figure_1_numbers_students_as_the_tables_do(tmp_path):
+    config = study_config(tmp_path, students=students("resnet20", "mobilenet", "lenet"))
+    assert student_numbers(config) == {"resnet20": 4, "mobilenet": 3, "lenet": 2}

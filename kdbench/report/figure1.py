@@ -1,5 +1,6 @@
 """Figure 1: the architecture, and the ingredients of one student's loss as this study is configured."""
 
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from kdbench.config import Config, Network
 from kdbench.networks.catalogue import NETWORKS
+from kdbench.paper.reported import read_paper
 from kdbench.report.lettering import fit, plain, text_width, wrap
 from kdbench.report.objective import Ingredient, drawn_run, find_selection, ingredients, peers_of
 from kdbench.report.style import PAGE, POINTS, SMALL, TEXT, new_figure, study_note, words_figure
@@ -38,7 +40,7 @@ def draw_architecture(config: Config, results: Path) -> Figure:
     if run is None:
         return words_figure("This study trains no student, so there is no loss to draw.", study_note(config))
     terms = ingredients(config, run, results)
-    numbers = {student.name: number for number, student in enumerate(config.students, start=1)}
+    numbers = student_numbers(config)
     peers = peers_of(run)
     rows = source_rows(terms, peers)
     formula = formula_lines(run, terms, numbers)
@@ -55,6 +57,14 @@ def draw_architecture(config: Config, results: Path) -> Figure:
     for place, line in enumerate(reversed(explained)):
         axes.text(LEFT, 0.05 + LEADING * place, line, size=SMALL, color=INK, va="baseline")
     return figure
+
+
+def student_numbers(config: Config) -> dict[str, int]:
+    """The paper's number of each student that plays one of its, as the tables say it; the others' come after those."""
+    paper = read_paper()
+    roles = paper.roles(config.students)
+    further = count(len(paper.students) + 1)
+    return {name: int(role.removeprefix("S")) if role else next(further) for name, role in roles.items()}
 
 
 def source_rows(terms: list[Ingredient], peers: list[str]) -> list[tuple[Ingredient, str]]:

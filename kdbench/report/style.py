@@ -74,8 +74,22 @@ LOOKS = {
     "alternate": Look("#CC79A7", (8, 1.5), "v"),
 }  # the paper's methods
 FURTHER_COLORS = ("#E69F00", "#56B4E9", "#7F3C8D", "#8B6508", "#A5AA00", "#7F7F7F")
-FURTHER_DASHES: tuple[tuple[float, ...], ...] = ((3, 1, 1, 1, 1, 1), (2, 2), (7, 1, 2, 1), (5, 3), (1, 2.5))
-FURTHER_MARKERS = ("P", "X", "p", "h", "<", ">", "8")
+FURTHER_DASHES: tuple[tuple[float, ...], ...] = (
+    (3, 1, 1, 1, 1, 1),
+    (2, 2),
+    (7, 1, 2, 1),
+    (5, 3),
+    (1, 2.5),
+    (9, 2),
+    (4, 1, 4, 3),
+    (2, 1, 1, 1),
+    (6, 1, 1, 1, 1, 1, 1, 1),
+    (3, 3),
+    (10, 1, 3, 1),
+    (1, 1, 4, 1),
+    (6, 4, 2, 4),
+)
+FURTHER_MARKERS = ("P", "X", "p", "h", "<", ">", "8")  # as many as have no divisor in common with the dashes'
 
 
 @cache
