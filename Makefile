@@ -30,7 +30,7 @@ reproduce: .venv/installed
 
 redraw: .venv/installed
 	for runs in results/reference/*/runs; do \
-	  $(BIN)/snakemake tables figures claims report $$(grep -o -- '--configfile .*' presets/reference/$$(basename $$(dirname $$runs)).yaml) || exit; \
+	  $(BIN)/snakemake tables figures claims gains report $$(grep -o -- '--configfile .*' presets/reference/$$(basename $$(dirname $$runs)).yaml) || exit; \
 	done
 
 quote: .venv/installed
