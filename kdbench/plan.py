@@ -163,8 +163,11 @@ class Plan:
             pupils = [run for other in self.lessons if self.needs(other, lesson) for run in self.planned_runs(other)]
             planned = {self.seed_of(lesson, seed) for run in pupils for seed in run.seeds}
             return sorted(planned or {self.config.seeds[0]})
-        if not taking_part:
-            return self.config.seeds
+        if not taking_part:  # networks that answer together: of teachers alone there are no more than teachers
+            members = [other for other in self.lessons if self.needs(lesson, other)]
+            of_teachers = all(other.learners == "teacher" for other in members)
+            seeds = self.config.seeds
+            return list(dict.fromkeys(self.teacher_seed(seed) for seed in seeds)) if of_teachers else seeds
         first, *others = [self.students[name].seeds or self.config.seeds for name in taking_part]
         return [seed for seed in first if all(seed in other for other in others)]
 

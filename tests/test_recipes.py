@@ -79,6 +79,10 @@ def test_over_makes_a_lesson_of_each_combination_of_its_values():
         ({"learners": "together"}, "together is what finished networks are called"),
         ({"fuse": {"by": "avrage", "members": ["scratch-{student}"]}, "objective": None}, 'did you mean "average"'),
         ({"fuse": {"by": "average", "members": ["scratch-{student}"]}}, "either weights or an objective"),
+        (
+            {"fuse": {"by": "svm", "members": ["teacher"], "options": {"most": 5}}, "objective": None},
+            'unknown option of svm "most"',
+        ),
         ({"images": {"fraction": 1.5}}, "fraction"),
         ({"construction": {"weight_bits": 1}}, "weight_bits"),
     ],
@@ -160,6 +164,15 @@ def test_networks_together_are_those_of_every_student(planned):
     run = planned({**lesson, "fuse": {"by": "vote", "members": ["scratch-{every}"]}}).run("tried", 1)
     assert [member.run for member in run.fusion.members] == ["scratch-alexnet", "scratch-lenet", "scratch-mobilenet"]
     assert run.objective == []
+
+
+def test_teachers_that_answer_together_do_so_at_no_more_seeds_than_there_are_teachers(planned):
+    together = {**LESSON, "for_each": "study", "learners": "together", "run": "tried", "objective": None}
+    teachers = {**together, "fuse": {"by": "average", "members": ["teacher"]}}
+    assert planned(teachers, seeds=[2, 3, 4]).runs["tried"].seeds == (2,)
+    assert planned(teachers, seeds=[2, 3], teacher={"one_per_seed": True}).runs["tried"].seeds == (2, 3)
+    students = {**together, "fuse": {"by": "average", "members": ["teacher", "scratch-{every}"]}}
+    assert planned(students, seeds=[2, 3, 4]).runs["tried"].seeds == (2, 3, 4)
 
 
 def test_a_teacher_of_its_own_is_trained_at_the_seeds_that_its_pupils_need(planned):

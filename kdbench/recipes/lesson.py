@@ -76,6 +76,9 @@ class LessonFusion(Section):
     def known_fusion(self) -> "LessonFusion":
         if self.by not in fusions():
             raise ValueError(unknown("fusion", self.by, fusions()))
+        for option in self.options:
+            if option not in fusions()[self.by]:
+                raise ValueError(unknown(f"option of {self.by}", option, fusions()[self.by]))
         return self
 
 

@@ -35,14 +35,21 @@ def print_plan(plan: Plan) -> None:
 
 
 def knowledge(plan: Plan, planned: PlannedRun) -> str:
-    own = planned.lesson.objective
-    sources = ["labels"] if own is None or any(term.source == "labels" for term in own) else []
-    if planned.lesson.teacher:
-        sources.append("teacher")
+    """Whom the learners of a run listen to."""
+    lesson = planned.lesson
+    if lesson.fuse:
+        return f"none: {', '.join(planned.fused_runs)} together"
+    if lesson.synthesise:
+        return f"none: images made from {planned.starts_from}"
+    sources = (
+        ["labels"] if lesson.objective is None or any(term.source == "labels" for term in lesson.objective) else []
+    )
+    sources += planned.teacher_runs
+    sources += ["teacher (learns beside)"] if lesson.teacher == "live" else []
     if planned.frozen_peers_run:
         sources += [f"{peer} (learned)" for peer in plan.runs[planned.frozen_peers_run].learners]
-    elif planned.lesson.peers == "live" and len(planned.learners) > 1:
-        sources.append("each other")
+    elif lesson.live_peers and len(planned.learners) > 1:
+        sources.append("each other" if lesson.peers == "live" else "each other's copies")
     return ", ".join(sources)
 
 
