@@ -159,7 +159,7 @@ def best_of(table: pd.DataFrame) -> str:
     if table["gain_vanilla"].notna().sum() == 0:
         return ""
     best = max(records(table[table["gain_vanilla"].notna()]), key=lambda row: row["gain_vanilla"])
-    return f" Highest above vanilla: {best['title']}, {signed(best['gain_vanilla'])}."
+    return f" Best beside vanilla: {best['title']}, {signed(best['gain_vanilla'])}."
 
 
 def gain_markdown(config: Config, table: pd.DataFrame) -> str:

@@ -108,7 +108,7 @@ def findings(results: Path) -> list[Findings]:
         if text.exists():
             files = [
                 *sorted(path.name for path in folder.glob("*.csv")),
-                f"{group}.md",
+                *sorted(path.name for path in folder.glob("*.md")),
                 *sorted(path.name for path in folder.glob("*.svg")),
             ]
             found.append(
