@@ -95,6 +95,12 @@ class Plan:
                 f"methods: several lessons have the method {', '.join(sorted(twice))}: "
                 "give each lesson of each recipe a method of its own"
             )
+        titles = [lesson.title for lesson in self.lessons]
+        if twice := {title for title in titles if titles.count(title) > 1}:
+            raise KdbenchError(
+                f'methods: several lessons have the title "{sorted(twice)[0]}": give each another, since it is '
+                "its row in the tables"
+            )
         for lesson in self.lessons:
             if self.criterion(lesson) and "tune" not in methods:
                 raise KdbenchError(

@@ -311,6 +311,14 @@ def test_the_losses_a_recipe_may_name_are_the_objectives_with_their_options():
         ),
         ({"objective": [LABELS, {**PEERS, "options": {"temprature": 2.0}}]}, 'did you mean "temperature"'),
         ({"objective": [LABELS, PEERS, PEERS]}, "two terms are soft_labels of peers: add their weights up in one"),
+        (
+            {"objective": [LABELS, {**PEERS, "options": {"temperature": "hot"}}]},
+            "temperature must be a number",
+        ),
+        (
+            {"objective": [LABELS, {**PEERS, "options": {"temperature": 0}}]},
+            "temperature: .* greater than 0",
+        ),
         ({"teacher": True}, "has terms of labels, peers, but the lesson listens to labels, peers, teacher"),
         ({"peers": "none"}, "has terms of labels, peers, but the lesson listens to labels"),
         ({"weights": "vanilla"}, "either weights or an objective"),
@@ -326,6 +334,11 @@ def test_a_recipe_that_does_not_fit_together_is_refused(changes, complaint):
 def test_runs_of_the_same_name_are_refused(mutual):
     with pytest.raises(KdbenchError, match="two runs of mutual and mutual are called mutual"):
         mutual(for_each="student", learners="student", peers="none", objective=[LABELS])
+
+
+def test_lessons_of_the_same_title_are_refused(mutual):
+    with pytest.raises(KdbenchError, match='several lessons have the title "Teacher"'):
+        mutual(title="Teacher")
 
 
 def test_lessons_of_the_same_method_are_refused(mutual):

@@ -3,9 +3,9 @@
 from string import Formatter
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from kdbench.config import Distillation, Network, Section
+from kdbench.config import Distillation, Network, Section, check_section
 from kdbench.data.catalogue import VIEWS
 from kdbench.errors import unknown
 from kdbench.recipes.losses import fusions, losses, objective_files
@@ -96,6 +96,14 @@ class LossTerm(Section):
         None, description="whose features the loss compares"
     )
 
+    @field_validator("options", mode="before")
+    @classmethod
+    def numbers(cls, options: Any) -> Any:
+        for name, value in options.items() if isinstance(options, dict) else []:
+            if not isinstance(value, int | float):
+                raise ValueError(f"{name} must be a number, true or false, got {value!r}")
+        return options
+
     @model_validator(mode="after")
     def known_loss(self) -> "LossTerm":
         if self.loss not in losses():
@@ -105,6 +113,8 @@ class LossTerm(Section):
         for option in self.options:
             if option not in losses()[self.loss]:
                 raise ValueError(unknown(f"option of {self.loss}", option, losses()[self.loss]))
+        shared = {name: value for name, value in self.options.items() if name in Distillation.model_fields}
+        check_section(Distillation, shared, "options")
         for option, needed in losses()[self.loss].items():
             if needed and option not in {*self.options, *Distillation.model_fields}:
                 raise ValueError(f"{self.loss} needs the option {option}: add it to options")
