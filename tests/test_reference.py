@@ -22,7 +22,14 @@ COMPARISONS = sorted(
     path.relative_to(REFERENCE) for path in REFERENCE.glob("*/*/*.md") if path.parent.name == path.stem
 )
 NEVER_PUBLISHED = shutil.ignore_patterns(
-    "weights-*", "outputs-*", "selected.json", "logs", "checkpoint*", "t*.safetensors"
+    "weights-*",
+    "outputs-*",
+    "features-*",
+    "images.safetensors",
+    "selected.json",
+    "logs",
+    "checkpoint*",
+    "t*.safetensors",
 )
 
 
