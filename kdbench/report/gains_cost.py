@@ -1,6 +1,7 @@
 """What accuracy costs: each technique's accuracy against the size of its network and against its training time."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,8 +82,8 @@ def draw_panel(axes: Axes, rows: pd.DataFrame, price: Price) -> None:
     handles = []
     for place, (paid, accuracy, title) in enumerate(zip(x, front["accuracy"], front["title"], strict=True), 1):
         at = (paid, max(low, accuracy))
-        above = {"textcoords": "offset points", "xytext": (-3, 3), "ha": "right"}
-        axes.annotate(str(place), at, fontsize=LETTERS, color=FRONT, **above)  # type: ignore[arg-type]
+        above: dict[str, Any] = {"textcoords": "offset points", "xytext": (-3, 3), "ha": "right"}
+        axes.annotate(str(place), at, fontsize=LETTERS, color=FRONT, **above)
         text = cut(f"{place} {plain(title)}", 2.2 * POINTS, LETTERS)
         handles.append(Line2D([], [], linestyle="none", label=text))
     axes.set_xscale("log")
@@ -92,7 +93,8 @@ def draw_panel(axes: Axes, rows: pd.DataFrame, price: Price) -> None:
     paid = rows[price.column] / price.scale
     axes.set_xlim(paid.min() / 1.6, paid.max() * 1.6)
     axes.set_ylim(low, rows["accuracy"].max() + 0.12 * (rows["accuracy"].max() - low))
-    axes.legend(handles=handles, loc="best", fontsize=LETTERS, labelcolor=FRONT, handlelength=0, handletextpad=0)
+    look = {"handlelength": 0, "handletextpad": 0, "frameon": True, "framealpha": 0.85, "edgecolor": "none"}
+    axes.legend(handles=handles, loc="best", fontsize=LETTERS, labelcolor=FRONT, **look)
 
 
 def lowest_shown(accuracy: pd.Series) -> float:

@@ -96,10 +96,12 @@ def compared(config: Config, frame: pd.DataFrame, claim: SurveyClaim, classes: i
     if claim.compares.second == "chance":
         second = {name: dict.fromkeys(values, 100 / classes) for name, values in first.items()}
     pairs = [(name, first[name], second[name]) for name in first if name in second]
-    if not pairs and len(first) == len(second) == 1:  # such as the specialists together, and their generalist
-        [(name, own)], [other] = first.items(), second.values()
+    if not pairs and len(second) == 1:  # such as a generalist, which its specialists and every student are beside
+        [other] = second.values()
         alone = next(iter(other.values()))
-        pairs = [(name, own, other if set(own) <= set(other) else dict.fromkeys(own, alone))]
+        pairs = [
+            (name, own, other if set(own) <= set(other) else dict.fromkeys(own, alone)) for name, own in first.items()
+        ]
     return [Held(claim, name, paired_difference(own, other)) for name, own, other in pairs]
 
 
