@@ -77,7 +77,7 @@ def picture(svg: Path, target: str) -> Picture:
     except FileNotFoundError as error:
         raise KdbenchError(f"{error.filename}: no such file: run `snakemake {target}`") from None
     # Safe as it is: quoted already, but for what may stand in an attribute within double quotes.
-    return Picture(Markup(f"data:image/svg+xml,{quote(content, safe=UNQUOTED)}"), width)  # noqa: S704
+    return Picture(Markup(f"data:image/svg+xml,{quote(content, safe=UNQUOTED).replace('://', '%3A//')}"), width)  # noqa: S704
 
 
 def few_colours(png: Path) -> bytes:
