@@ -14,21 +14,10 @@ from kdbench.config import check_config, check_section, merge
 from kdbench.data.store import read_tensors
 from kdbench.plan import Plan
 from kdbench.recipes.schema import Recipe, read_recipe
+from tests.test_recipes import LABELS, LESSON, TEACHER
 
-LABELS = {"loss": "cross_entropy", "source": "labels", "weight": 1}
-TEACHER = {"loss": "soft_labels", "source": "teacher", "weight": 1}
 PEERS = {"loss": "soft_labels", "source": "peers", "weight": 1}
 HINT = {"loss": "hint", "source": "teacher", "weight": 1, "layers": "last stage"}
-LESSON = {
-    "method": "tried",
-    "title": "Tried",
-    "short": "tried",
-    "run": "tried-{student}",
-    "for_each": "student",
-    "learners": "student",
-    "teacher": False,
-    "objective": [LABELS],
-}
 SMALL = {
     "teacher": {"network": {"name": "resnet8", "width": 0.25}, "training": {"epochs": 1, "batch_size": 16}},
     "training": {"epochs": 2, "batch_size": 16},

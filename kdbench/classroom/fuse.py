@@ -5,16 +5,13 @@ import json
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 
-import kdbench
-from kdbench.classroom.device import device_name, set_up_device
+from kdbench.classroom.device import set_up_device
 from kdbench.classroom.evaluate import Evaluation
 from kdbench.classroom.learners import Pupil, load_source
-from kdbench.classroom.records import write_predictions
+from kdbench.classroom.records import write_metrics, write_predictions
 from kdbench.data.store import PackedImages, load_packed
-from kdbench.files import write_json
 from kdbench.networks.build import count_flops, count_parameters
 from kdbench.networks.construct import sparsity, stored_bytes
 from kdbench.run import Run
@@ -51,22 +48,17 @@ def fuse(run: Run, results: Path, threads: int, slots_per_gpu: int = 1) -> None:
         "test_loss": found.loss,
         **sizes(members, test),
     }
-    write_json(
-        folder / "metrics.json",
+    write_metrics(
+        run,
+        results,
+        device,
         {
-            "run": run.name,
-            "method": run.method,
-            "seed": run.seed,
             "epochs": 0,
             "objective": [],
             "learners": {learner.name: figures for learner in run.learners},
             "seconds": seconds,
             "epoch_seconds": [],
-            "device": device_name(device),
-            "threads": torch.get_num_threads(),
-            "versions": {"kdbench": kdbench.__version__, "torch": str(torch.__version__), "numpy": np.__version__},
             "digests": {"code": run.code_digest(), "data": training.digest, "members": weights_digests(run, results)},
-            "settings": run.model_dump(),
         },
     )
     print(f"{len(members)} networks together: {found.accuracy:.2f} % of the test images", flush=True)

@@ -1,15 +1,34 @@
-"""What a run leaves behind besides weights: its history and its predictions on the test images."""
+"""What a run leaves behind besides weights: its metrics, its history and its predictions on the test images."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+import kdbench
+from kdbench.classroom.device import device_name
 from kdbench.classroom.evaluate import Evaluation
-from kdbench.files import write_text, write_with
+from kdbench.files import write_json, write_text, write_with
+from kdbench.run import Run
 
 HISTORY_COLUMNS = ["learner", "epoch", "train_loss", "train_accuracy"]
 OPTIONAL_COLUMNS = ["validation_loss", "validation_accuracy", "loss_labels", "loss_teacher", "loss_peers"]
+
+
+def write_metrics(run: Run, results: Path, device: torch.device, found: dict[str, Any]) -> None:
+    """metrics.json of a run: what it is, what was ``found``, and on what; its being there says that the run is done."""
+    facts: dict[str, Any] = {
+        "run": run.name,
+        "method": run.method,
+        "seed": run.seed,
+        **found,
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "versions": {"kdbench": kdbench.__version__, "torch": str(torch.__version__), "numpy": np.__version__},
+        "settings": run.model_dump(),
+    }
+    write_json(run.folder(results) / "metrics.json", facts)
 
 
 def write_predictions(found: Evaluation, path: Path) -> None:

@@ -14,14 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-import kdbench
-from kdbench.classroom.device import device_name, set_up_device
+from kdbench.classroom.device import set_up_device
 from kdbench.classroom.evaluate import predict_logits
 from kdbench.classroom.learners import Pupil, load_source
+from kdbench.classroom.records import write_metrics
 from kdbench.classroom.seeding import generator, stream_seed
 from kdbench.data.store import PackedImages, write_tensors
 from kdbench.errors import KdbenchError
-from kdbench.files import write_json
 from kdbench.networks.catalogue import NETWORKS
 from kdbench.recipes.lesson import Synthesis
 from kdbench.run import Run
@@ -55,12 +54,11 @@ def synthesise(run: Run, results: Path, threads: int, slots_per_gpu: int = 1) ->
     logits = predict_logits(teacher, images, device)
     write_tensors(folder / f"outputs-{learner.name}.safetensors", {"logits": logits}, {"data": digest})
     agreed = 100 * (logits.argmax(1) == targets.argmax(1)).double().mean().item()
-    write_json(
-        folder / "metrics.json",
+    write_metrics(
+        run,
+        results,
+        device,
         {
-            "run": run.name,
-            "method": run.method,
-            "seed": run.seed,
             "epochs": 0,
             "objective": [],
             "learners": {},
@@ -68,11 +66,7 @@ def synthesise(run: Run, results: Path, threads: int, slots_per_gpu: int = 1) ->
             "agreement": agreed,
             "seconds": round(time.perf_counter() - start, 3),
             "epoch_seconds": [],
-            "device": device_name(device),
-            "threads": torch.get_num_threads(),
-            "versions": {"kdbench": kdbench.__version__, "torch": str(torch.__version__), "numpy": np.__version__},
             "digests": {"code": run.code_digest(), "images": digest},
-            "settings": run.model_dump(),
         },
     )
     print(f"{len(images)} images; the teacher gives {agreed:.1f} % of them the class they were made for", flush=True)

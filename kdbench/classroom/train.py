@@ -6,14 +6,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-import kdbench
 from kdbench.classroom.adapters import build_adapters
 from kdbench.classroom.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
-from kdbench.classroom.device import device_name, set_up_device
+from kdbench.classroom.device import set_up_device
 from kdbench.classroom.epochs import Classroom, steps_per_epoch, train_epoch
 from kdbench.classroom.evaluate import Evaluation, predict_logits
 from kdbench.classroom.images import TrainingImages
@@ -23,7 +21,7 @@ from kdbench.classroom.mentors import Mentors
 from kdbench.classroom.optimise import make_optimizer, make_schedule
 from kdbench.classroom.peer_copies import PeerCopies
 from kdbench.classroom.progress import Progress
-from kdbench.classroom.records import write_history, write_predictions
+from kdbench.classroom.records import write_history, write_metrics, write_predictions
 from kdbench.classroom.reported_epoch import ReportedEpochs
 from kdbench.classroom.reuse import take_over
 from kdbench.classroom.seeding import stream_seed
@@ -31,7 +29,6 @@ from kdbench.classroom.specialist import half_special, relabelled, special_class
 from kdbench.data.store import PackedImages, content_digest, load_packed, read_tensors, write_tensors
 from kdbench.data.subset import random_subset
 from kdbench.errors import KdbenchError
-from kdbench.files import write_json
 from kdbench.networks.build import count_flops, count_parameters
 from kdbench.networks.construct import sparsity, stored_bytes
 from kdbench.run import Run
@@ -99,12 +96,11 @@ def train_run(run: Run, results: Path, device: torch.device, progress: Progress,
     test = load_packed(results / "data" / "test.safetensors")
     figures = examine(room, reported, folder, relabelled(test, special) if special else test)
     write_history(room.history, folder / "history.csv")
-    write_json(
-        folder / "metrics.json",
+    write_metrics(
+        run,
+        results,
+        device,
         {
-            "run": run.name,
-            "method": run.method,
-            "seed": run.seed,
             "epochs": run.training.epochs,
             "objective": [
                 {**term.model_dump(), "weight": weight} for term, weight in zip(run.objective, weights, strict=True)
@@ -112,11 +108,7 @@ def train_run(run: Run, results: Path, device: torch.device, progress: Progress,
             "learners": figures,
             "seconds": round(sum(epoch_seconds), 3),
             "epoch_seconds": [round(seconds, 3) for seconds in epoch_seconds],
-            "device": device_name(device),
-            "threads": torch.get_num_threads(),
-            "versions": {"kdbench": kdbench.__version__, "torch": str(torch.__version__), "numpy": np.__version__},
             "digests": {**identity, "inputs": {"train": data.digest, **mentors.digests}},
-            "settings": run.model_dump(),
         },
     )
     for name, figure in figures.items():
