@@ -176,7 +176,14 @@ def test_teachers_that_answer_together_do_so_at_no_more_seeds_than_there_are_tea
 
 
 def test_a_teacher_of_its_own_is_trained_at_the_seeds_that_its_pupils_need(planned):
-    member = {**LESSON, "method": "member", "run": "member", "for_each": "study", "learners": "teacher"}
+    member = {
+        **LESSON,
+        "method": "member",
+        "title": "Member",
+        "run": "member",
+        "for_each": "study",
+        "learners": "teacher",
+    }
     pupil = {**LESSON, "teacher": ["teacher", "member"], "objective": [LABELS, {**TEACHER, "combine": "average"}]}
     shared = planned({**member, "variant": "1"}, pupil, seeds=[3, 4])
     assert shared.runs["member"].seeds == (3,)
