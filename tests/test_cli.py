@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from kdbench import cli
+from kdbench import verbs
 from kdbench.cli import build_parser, main, one_file_each
 from tests.conftest import ROOT
 
@@ -21,10 +21,10 @@ def planned(monkeypatch):
     for name in ("plan", "train"):
 
         def keep(arguments):
-            seen.append((cli.read_config(arguments), arguments))
+            seen.append((verbs.read_config(arguments), arguments))
 
         keep.__name__ = name
-        monkeypatch.setattr(cli, name, keep)
+        monkeypatch.setattr(verbs, name, keep)
 
     def run(*arguments):
         assert main(list(arguments)) == 0

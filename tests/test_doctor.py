@@ -11,13 +11,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from kdbench import doctor
 from kdbench.cli import main
 from kdbench.config import Network, check_config, merge
+from kdbench.doctor import data, machine, programs, results, study, weights
+from kdbench.doctor.finding import Finding, complaint, shown
 from kdbench.errors import KdbenchError
 from kdbench.networks.weights import IMAGENET_NETWORKS
 from kdbench.run import Learner
-from kdbench.workflow import copy_workflow
+from kdbench.workflow import PARTS, copy_workflow
 from tests.conftest import ROOT
 
 
@@ -30,18 +31,18 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def programs(here, monkeypatch):
+def provide(here, monkeypatch):
     """The only folder in which commands are looked for."""
     folder = here / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
 
-    def install(*names):
+    def add(*names):
         for name in names:
             (folder / name).write_text("#!/bin/sh\n")
             (folder / name).chmod(0o755)
 
-    return install
+    return add
 
 
 def with_data(values, **data):
@@ -55,7 +56,7 @@ def learner(weights, sha256=None, network="resnet8", form=None):
 
 def installed(monkeypatch, **versions):
     """Have these versions installed; None: not at all."""
-    real = doctor.version
+    real = programs.version
 
     def version(name):
         found = versions.get(name.replace("-", "_"), real)
@@ -63,7 +64,7 @@ def installed(monkeypatch, **versions):
             raise PackageNotFoundError(name)
         return real(name) if found is real else found
 
-    monkeypatch.setattr(doctor, "version", version)
+    monkeypatch.setattr(programs, "version", version)
 
 
 # --- as a whole ------------------------------------------------------------------------------------------------------
@@ -84,7 +85,7 @@ def test_a_study_that_can_run_ends_with_0_and_has_a_line_of_each_kind(here, caps
     )
     assert {line[:8].strip() for line in lines} <= {"ok", "note"}
     assert "\x1b" not in "".join(lines)
-    assert sorted(path.name for path in Path().iterdir()) == sorted(doctor.PARTS), "it leaves nothing behind"
+    assert sorted(path.name for path in Path().iterdir()) == sorted(PARTS), "it leaves nothing behind"
 
 
 def test_what_prevents_a_run_ends_with_1_and_the_other_lines_are_still_there(here, capsys):
@@ -108,37 +109,37 @@ def test_a_wrong_key_is_a_problem_with_its_remedy(here, capsys):
 
 
 def test_a_terminal_gets_colours_unless_it_asks_for_none(monkeypatch):
-    finding = doctor.Finding("note", "GPU", "none " * 30, "a machine with one")
+    finding = Finding("note", "GPU", "none " * 30, "a machine with one")
     monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    first, *others = doctor.shown(finding).splitlines()
+    first, *others = shown(finding).splitlines()
     assert first.startswith("\x1b[33mnote\x1b[0m     GPU")
     assert others and all(line.startswith(" " * 24) and len(line) <= 80 for line in others)
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b" not in doctor.shown(finding)
+    assert "\x1b" not in shown(finding)
 
 
 # --- programs --------------------------------------------------------------------------------------------------------
 
 
 def test_packages_that_are_missing_or_too_old_are_named_with_the_command_that_installs_them(monkeypatch):
-    assert doctor.packages().state == "ok"
+    assert programs.packages().state == "ok"
     installed(monkeypatch, jinja2="2.0", safetensors=None)
-    found = doctor.packages()
+    found = programs.packages()
     assert found.state == "problem"
     assert "jinja2 2.0 is installed, jinja2>=3.1 is needed; safetensors is not installed" in found.found
     assert found.remedy == "pip install 'jinja2>=3.1' 'safetensors>=0.4.3'"
 
 
 def test_a_torchvision_made_for_another_torch_is_a_problem(monkeypatch):
-    assert doctor.imported_torch() is torch
-    monkeypatch.setattr(doctor, "requires", lambda name: ["numpy", "torch==2.6.0", "scipy; extra == 'scipy'"])
+    assert programs.imported_torch() is torch
+    monkeypatch.setattr(programs, "requires", lambda name: ["numpy", "torch==2.6.0", "scipy; extra == 'scipy'"])
     installed(monkeypatch, torch="2.6.0+cu124", torchvision="0.21.0")
-    assert doctor.imported_torch() is torch
+    assert programs.imported_torch() is torch
     installed(monkeypatch, torch="2.7.0+cu126", torchvision="0.21.0")
-    found = doctor.imported_torch()
+    found = programs.imported_torch()
     assert (found.state, found.remedy) == ("problem", "pip install --force-reinstall torch torchvision")
     assert "torchvision 0.21.0 does not fit: torch 2.7.0+cu126 is installed, torch==2.6.0 is needed" in found.found
 
@@ -153,53 +154,53 @@ def a_torch(*cards, cuda="12.4"):
 
 
 def test_gpus_are_named_with_their_memory():
-    found = doctor.gpu(a_torch(("A100", 80), ("A100", 80)), "auto")
+    found = machine.gpu(a_torch(("A100", 80), ("A100", 80)), "auto")
     assert (found.state, found.found) == ("ok", "2 x A100, 80 GiB; snakemake --resources gpu=2 uses all")
-    assert "not used" in doctor.gpu(a_torch(("A100", 80)), "cpu").found
+    assert "not used" in machine.gpu(a_torch(("A100", 80)), "cpu").found
 
 
-def test_no_gpu_is_a_problem_only_where_one_is_asked_for(programs, monkeypatch):
+def test_no_gpu_is_a_problem_only_where_one_is_asked_for(provide, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert [doctor.gpu(a_torch(), device).state for device in ("cpu", "auto", "cuda")] == ["ok", "note", "problem"]
-    assert "train on the CPU" in doctor.gpu(a_torch(), "auto").found
-    programs("nvidia-smi")
-    assert "a torch built for CUDA" in doctor.gpu(a_torch(cuda=None), "auto").remedy
+    assert [machine.gpu(a_torch(), device).state for device in ("cpu", "auto", "cuda")] == ["ok", "note", "problem"]
+    assert "train on the CPU" in machine.gpu(a_torch(), "auto").found
+    provide("nvidia-smi")
+    assert "a torch built for CUDA" in machine.gpu(a_torch(cuda=None), "auto").remedy
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert doctor.gpu(a_torch(), "cuda").remedy == "device: auto; or unset CUDA_VISIBLE_DEVICES"
+    assert machine.gpu(a_torch(), "cuda").remedy == "device: auto; or unset CUDA_VISIBLE_DEVICES"
 
 
 def test_a_snakemake_that_is_too_old_is_a_problem(monkeypatch):
-    assert doctor.snakemake().state == "ok"
+    assert programs.snakemake().state == "ok"
     installed(monkeypatch, snakemake="8.0.0")
-    assert doctor.snakemake().state == "problem"
-    assert doctor.snakemake().remedy.startswith("pip install 'snakemake>=")
+    assert programs.snakemake().state == "problem"
+    assert programs.snakemake().remedy.startswith("pip install 'snakemake>=")
 
 
 @pytest.mark.parametrize(
     ("commands", "executor", "state", "remedy"),
     [
         ((), False, "ok", ""),
-        (doctor.SLURM_COMMANDS, False, "note", "make slurm, or pip install 'kdbench[slurm]'"),
+        (programs.SLURM_COMMANDS, False, "note", "make slurm, or pip install 'kdbench[slurm]'"),
         ((), True, "note", "pip uninstall snakemake-executor-plugin-slurm, where there is no Slurm"),
-        (doctor.SLURM_COMMANDS, True, "ok", ""),
+        (programs.SLURM_COMMANDS, True, "ok", ""),
         (("sbatch", "squeue"), True, "note", "install slurm-client"),
     ],
 )
-def test_slurm_needs_its_commands_and_the_executor(programs, monkeypatch, commands, executor, state, remedy):
-    programs(*commands)
-    monkeypatch.setattr(doctor, "find_spec", lambda name: executor or None)
+def test_slurm_needs_its_commands_and_the_executor(provide, monkeypatch, commands, executor, state, remedy):
+    provide(*commands)
+    monkeypatch.setattr(programs, "find_spec", lambda name: executor or None)
     installed(monkeypatch, snakemake_executor_plugin_slurm="2.8.0")
-    found = doctor.slurm()
+    found = programs.slurm()
     assert (found.state, found.remedy) == (state, remedy)
 
 
 def test_more_cores_than_memory_has_room_for_jobs_is_a_note(monkeypatch):
-    monkeypatch.setattr(doctor, "available_cores", lambda: 16)
-    monkeypatch.setattr(doctor, "memory_bytes", lambda: 8 * 2**30)
-    found = doctor.machine()
+    monkeypatch.setattr(machine, "available_cores", lambda: 16)
+    monkeypatch.setattr(machine, "memory_bytes", lambda: 8 * 2**30)
+    found = machine.machine()
     assert (found.state, found.remedy) == ("note", "snakemake --resources mem_mb=7372")
-    monkeypatch.setattr(doctor, "memory_bytes", lambda: 64 * 2**30)
-    assert doctor.machine().found == "16 cores, 64.0 GiB of memory"
+    monkeypatch.setattr(machine, "memory_bytes", lambda: 64 * 2**30)
+    assert machine.machine().found == "16 cores, 64.0 GiB of memory"
 
 
 # --- the study -------------------------------------------------------------------------------------------------------
@@ -207,21 +208,21 @@ def test_more_cores_than_memory_has_room_for_jobs_is_a_note(monkeypatch):
 
 def test_a_workflow_of_another_version_is_noted_by_its_files(here):
     copy_workflow(here / "study")
-    assert doctor.workflow(here / "study").state == "ok"
+    assert study.workflow(here / "study").state == "ok"
     (here / "study/workflow/rules/data.smk").write_text("")
-    found = doctor.workflow(here / "study")
+    found = study.workflow(here / "study")
     assert (found.state, found.found.split(": ")[1]) == ("note", "workflow/rules/data.smk")
 
 
 def test_data_that_are_downloaded_are_a_note_and_a_named_path_that_is_not_there_a_problem(here, values):
-    found = doctor.data(with_data(values, source="cifar10"))
+    found = data.data(with_data(values, source="cifar10"))
     assert found.state == "note" and "cifar10 is not in ./data: the first step downloads it" in found.found
     assert found.remedy == "without a network, put cifar-10-python.tar.gz there"
-    found = doctor.data(with_data(values, source="image-folder", path="photos.tar.gz"))
+    found = data.data(with_data(values, source="image-folder", path="photos.tar.gz"))
     assert found.state == "problem" and "looked for photos.tar.gz and data/photos.tar.gz" in found.found
     assert "KDBENCH_DATA" in found.remedy
-    assert doctor.data(with_data(values, source="image-folder")).remedy.startswith("data.path:")
-    assert doctor.data(with_data(values, source="digits")).state == "ok"
+    assert data.data(with_data(values, source="image-folder")).remedy.startswith("data.path:")
+    assert data.data(with_data(values, source="digits")).state == "ok"
 
 
 def test_data_are_found_where_a_study_finds_them(here, values, monkeypatch):
@@ -232,9 +233,9 @@ def test_data_are_found_where_a_study_finds_them(here, values, monkeypatch):
     for archive in ("cifar10.tar.xz", "letters.tar.gz"):
         (place / archive).touch()
     monkeypatch.setenv("KDBENCH_DATA", str(place))
-    assert doctor.data(with_data(values, source="fashion-mnist")).found == f"fashion-mnist: {place}"
-    assert doctor.data(with_data(values, source="image-folder", path="letters.tar.gz")).state == "ok"
-    found = doctor.data_sets()
+    assert data.data(with_data(values, source="fashion-mnist")).found == f"fashion-mnist: {place}"
+    assert data.data(with_data(values, source="image-folder", path="letters.tar.gz")).state == "ok"
+    found = data.data_sets()
     assert found.state == "ok"
     for data_set in (
         "digits (in scikit-learn)",
@@ -246,42 +247,42 @@ def test_data_are_found_where_a_study_finds_them(here, values, monkeypatch):
         assert data_set in found.found
     assert "mnist" not in found.found.replace("fashion-mnist", "")
     monkeypatch.setenv("KDBENCH_DATA", str(here / "nowhere"))
-    assert doctor.data_sets().state == "note"
+    assert data.data_sets().state == "note"
 
 
 def test_weights_are_checked_against_their_digest(here):
     file = here / "resnet8.pth"
     file.write_bytes(b"weights")
     digest = hashlib.sha256(b"weights").hexdigest()
-    assert doctor.weights(learner("none"), torch).state == "ok"
-    assert doctor.weights(learner(file, digest), torch).state == "ok"
-    wrong = doctor.weights(learner(file, "0" * 64), torch)
+    assert weights.weights(learner("none"), torch).state == "ok"
+    assert weights.weights(learner(file, digest), torch).state == "ok"
+    wrong = weights.weights(learner(file, "0" * 64), torch)
     assert (wrong.state, wrong.remedy) == ("problem", "fetch the file again") and digest in wrong.found
-    unchecked = doctor.weights(learner(file), torch)
+    unchecked = weights.weights(learner(file), torch)
     assert unchecked.state == "problem" and f"teacher.sha256: {digest}" in unchecked.remedy
-    missing = doctor.weights(learner("other.pth", digest), torch)
+    missing = weights.weights(learner("other.pth", digest), torch)
     assert missing.state == "problem" and "looked for other.pth, data/other.pth" in missing.found
 
 
 def test_imagenet_weights_are_looked_for_in_torchs_cache_under_torchvisions_names(here, monkeypatch):
     from torchvision import models
 
-    for network, weights in IMAGENET_NETWORKS.items():
-        address = getattr(models, weights).DEFAULT.url
-        assert address == f"{doctor.IMAGENET_ADDRESS}/{doctor.IMAGENET_FILES[network]}"
+    for network, name in IMAGENET_NETWORKS.items():
+        address = getattr(models, name).DEFAULT.url
+        assert address == f"{weights.IMAGENET_ADDRESS}/{weights.IMAGENET_FILES[network]}"
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(here / "hub"))
     teacher = learner("imagenet", network="resnet50", form="imagenet")
-    missing = doctor.weights(teacher, torch)
+    missing = weights.weights(teacher, torch)
     path = here / "hub/checkpoints/resnet50-11ad3fa6.pth"
     assert missing.state == "note" and f"curl --create-dirs -o {path} https://" in missing.remedy
     path.parent.mkdir(parents=True)
     path.write_bytes(b"cut off")
-    damaged = doctor.weights(teacher, torch)
+    damaged = weights.weights(teacher, torch)
     assert damaged.state == "problem" and damaged.remedy.startswith(f"rm {path}")
-    monkeypatch.setitem(doctor.IMAGENET_FILES, "resnet50", f"of-{hashlib.sha256(b'cut off').hexdigest()[:8]}.pth")
-    path.rename(path.parent / doctor.IMAGENET_FILES["resnet50"])
-    assert doctor.weights(teacher, torch).state == "ok"
-    assert doctor.weights(learner("imagenet", network="lenet"), torch).state == "problem"
+    monkeypatch.setitem(weights.IMAGENET_FILES, "resnet50", f"of-{hashlib.sha256(b'cut off').hexdigest()[:8]}.pth")
+    path.rename(path.parent / weights.IMAGENET_FILES["resnet50"])
+    assert weights.weights(teacher, torch).state == "ok"
+    assert weights.weights(learner("imagenet", network="lenet"), torch).state == "problem"
 
 
 # --- where results go ------------------------------------------------------------------------------------------------
@@ -289,8 +290,8 @@ def test_imagenet_weights_are_looked_for_in_torchs_cache_under_torchvisions_name
 
 def test_a_disk_without_room_is_a_problem_and_one_with_little_a_note(here, monkeypatch):
     for free, state in ((10 * 2**20, "problem"), (2**30, "note"), (2**40, "ok")):
-        monkeypatch.setattr(doctor, "free_bytes", lambda folder, free=free: free)
-        found = doctor.space(Path("results/digits"))
+        monkeypatch.setattr(results, "free_bytes", lambda folder, free=free: free)
+        found = results.space(Path("results/digits"))
         assert found.state == state
         assert ("pathvars.results" in found.remedy) == (state != "ok")
 
@@ -301,17 +302,17 @@ def test_a_results_folder_that_cannot_be_written_to_is_a_problem(here):
     closed.chmod(stat.S_IRUSR | stat.S_IXUSR)
     if os.access(closed, os.W_OK):  # root may write anywhere but here
         closed = Path("/proc")
-    found = doctor.permission(closed / "results")
+    found = results.permission(closed / "results")
     assert (found.state, found.remedy) == ("problem", "pathvars.results: a folder that you may write to")
     (here / "file").touch()
-    assert "a file stands where a folder should" in doctor.permission(here / "file/results").found
-    assert doctor.permission(Path("results")).found == "results, which is made, can be written"
+    assert "a file stands where a folder should" in results.permission(here / "file/results").found
+    assert results.permission(Path("results")).found == "results, which is made, can be written"
     assert not Path("results").exists()
 
 
 def test_an_error_without_a_remedy_is_all_that_is_said():
-    assert doctor.complaint(KdbenchError("no more")) == ("no more", "")
+    assert complaint(KdbenchError("no more")) == ("no more", "")
 
 
 def test_the_repositorys_own_workflow_is_found():
-    assert doctor.workflow(ROOT).state == "ok"
+    assert study.workflow(ROOT).state == "ok"

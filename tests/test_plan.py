@@ -89,6 +89,15 @@ def test_given_weights_need_no_selection(values):
     assert weights(run) == {"labels": 0.1, "teacher": 0.8, "peers": 0.1}
 
 
+def test_weights_that_nobody_selects_are_not_tuned(values):
+    given = Plan(check_config(merge(values, {"peer": {"weights": [0.1, 0.8, 0.1]}})))
+    assert {run.method for run in Plan(check_config(values)).runs.values()} - {
+        run.method for run in given.runs.values()
+    } == {"tune"}
+    phase1 = merge(values, {"peer": {"weights": [0.1, 0.8, 0.1]}, "alternate": {"phase1": "strongest"}})
+    assert "tune" in {run.method for run in Plan(check_config(phase1)).runs.values()}
+
+
 def test_all_seeds_share_the_first_seeds_teacher_by_default(values):
     plan = Plan(check_config({**values, "seeds": [4, 5]}))
     assert plan.runs["teacher"].seeds == (4,)

@@ -7,6 +7,7 @@ from kdbench.config import Config
 from kdbench.plan import Plan
 from kdbench.recipes.lesson import Lesson
 from kdbench.report.example_rules import EXAMPLE_METHODS
+from kdbench.terms import criterion
 from kdbench.wording import counted
 
 Kind = Literal["data", "training", "outputs", "selection", "report"]
@@ -32,7 +33,7 @@ def steps(config: Config) -> list[Step]:
     methods = [lesson.method for lesson in plan.lessons]
     tuning = [lesson.method for lesson in plan.lessons if lesson.tuning]
     found = [Step("prepare_data", f"{config.data.source}, packed once", "data")]
-    if any(plan.holds_out(lesson) for lesson in plan.lessons):
+    if any(plan.settings.holds_out(lesson) for lesson in plan.lessons):
         held_out = f"{100 * config.data.validation_fraction:g} % held out"
         found.append(Step("split_validation", held_out, "data", ("prepare_data",)))
     for lesson in plan.lessons:
@@ -67,13 +68,13 @@ def steps(config: Config) -> list[Step]:
 
 def training(plan: Plan, lesson: Lesson) -> Step:
     runs = [run for run in plan.runs.values() if run.lesson is lesson]
-    needs = ["prepare_data", *(["split_validation"] if plan.holds_out(lesson) else [])]
+    needs = ["prepare_data", *(["split_validation"] if plan.settings.holds_out(lesson) else [])]
     for other in (other for other in plan.lessons if plan.needs(lesson, other)):
         stored = plan.listens(lesson, other) and not other.synthesise
         needs.append(f"{other.method}-outputs" if stored else other.method)
         if stored and any(term.layers for term in lesson.objective or []):
             needs.append(f"{other.method}-features")
-    if plan.criterion(lesson):
+    if criterion(lesson, plan.config):
         needs.append("select_weights")
     return Step(
         lesson.method, runs_and_seeds([len(run.seeds) for run in runs]), "training", tuple(needs), lesson.method

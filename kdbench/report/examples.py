@@ -104,7 +104,7 @@ def predictions_path(config: Config, asked: Asked) -> Path | None:
     plan, seed, learner = Plan(config), config.seeds[0], asked.learner(config)
     for run in plan.runs.values():
         if run.method == asked.method and learner in run.learners:
-            run_seed = plan.teacher_seed(seed) if asked.student is None else seed
+            run_seed = plan.settings.teacher_seed(seed) if asked.student is None else seed
             return Path("runs") / run.name / f"seed{run_seed}" / f"predictions-{learner}.npz"
     return None
 

@@ -8,7 +8,8 @@ import pandas as pd
 
 from kdbench.config import Config
 from kdbench.paper.reported import Paper, Table2Row
-from kdbench.plan import Plan, PlannedRun
+from kdbench.plan import Plan
+from kdbench.planned import PlannedRun
 from kdbench.report.text_table import DASH
 
 

@@ -16,7 +16,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from kdbench.config import Config
 from kdbench.files import write_text
-from kdbench.plan import Plan, PlannedRun
+from kdbench.plan import Plan
+from kdbench.planned import PlannedRun
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.curves import line_label
 from kdbench.report.lettering import cut, plain

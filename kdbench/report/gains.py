@@ -16,7 +16,8 @@ import pandas as pd
 from kdbench.config import Config
 from kdbench.files import write_text
 from kdbench.paper.survey import has_claims_on
-from kdbench.plan import Plan, PlannedRun
+from kdbench.plan import Plan
+from kdbench.planned import PlannedRun
 from kdbench.recipes.schema import Recipe
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.curves import line_label

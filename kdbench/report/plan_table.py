@@ -5,7 +5,8 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from kdbench.plan import Plan, PlannedRun
+from kdbench.plan import Plan
+from kdbench.planned import PlannedRun
 
 
 def print_plan(plan: Plan) -> None:
@@ -27,7 +28,7 @@ def print_plan(plan: Plan) -> None:
             planned.name,
             *((", ".join(planned.learners), knowledge(plan, planned)) if wide else ()),
             selected_or_given(run.selected_by, [term.weight for term in run.objective]),
-            str(run.training.epochs),
+            str(run.training.epochs) if planned.lesson.trains else "-",
             ", ".join(map(str, planned.seeds)),
         )
     console.print(table)

@@ -13,6 +13,7 @@ from kdbench.plan import Plan
 from kdbench.report.example_rules import EXAMPLE_METHODS
 from kdbench.run import DECLARATIONS
 from kdbench.running import check_place, hold, settle_times
+from kdbench.terms import criterion
 from kdbench.variations import GROUPS, variations
 
 # The rules' commands run with the Python that runs Snakemake; as a parameter its path would be one more reason to rerun.
@@ -196,9 +197,9 @@ def images_of(lesson):
 
 def selection_of(lesson):
     """The selected weights, for a lesson that takes its own from there."""
-    return ["<results>/runs/selected.json"] if PLAN.criterion(lesson) else []
+    return ["<results>/runs/selected.json"] if criterion(lesson, CONFIG) else []
 
 
 def split_of(lesson):
     """The validation split, for lessons that hold images out."""
-    return ["<results>/data/split.safetensors"] if PLAN.holds_out(lesson) else []
+    return ["<results>/data/split.safetensors"] if PLAN.settings.holds_out(lesson) else []

@@ -21,7 +21,7 @@ for lesson, seeds in lessons_by_seeds():
             f"<results>/logs/{pattern.run}-seed{'+'.join(seeds)}.log",
         # What others wait for comes first, so that no processor is idle at the end.
         priority: PLAN.waiting_for(lesson)
-        threads: PLAN.training(lesson).threads
+        threads: PLAN.settings.training(lesson).threads
         resources:
             **GPU,
         params:
@@ -55,7 +55,7 @@ for lesson, seeds in lessons_by_seeds():
         log:
             f"<results>/logs/outputs-{pattern.run}-seed{'+'.join(seeds)}.log",
         priority: 100
-        threads: PLAN.training(lesson).threads
+        threads: PLAN.settings.training(lesson).threads
         resources:
             **GPU,
         params:
@@ -88,7 +88,7 @@ for lesson, seeds in lessons_by_seeds():
         log:
             f"<results>/logs/features-{pattern.run}-seed{'+'.join(seeds)}-{{layer}}.log",
         priority: 100
-        threads: PLAN.training(lesson).threads
+        threads: PLAN.settings.training(lesson).threads
         resources:
             **GPU,
         params:
