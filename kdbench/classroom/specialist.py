@@ -1,6 +1,6 @@
 """Specialists: networks that learn to tell a few classes apart which a generalist confuses; all others are one to them.
 
-Hinton, Vinyals and Dean 2015, sections 5.1 to 5.3.
+Hinton, Vinyals and Dean 2015, sections 5.2 and 5.3.
 """
 
 from dataclasses import replace
@@ -29,7 +29,7 @@ def special_classes(run: Run, results: Path) -> list[int] | None:
 def confused_classes(logits: Tensor, groups: int) -> list[list[int]]:
     """Classes that a generalist tends to predict together, as ``groups`` lists, from its logits [N, classes].
 
-    By k-means on the columns of the covariance of its predictions: section 5.2.
+    By k-means on the columns of the covariance of its predictions: section 5.3.
     """
     from sklearn.cluster import KMeans
 
@@ -48,7 +48,7 @@ def relabelled(data: PackedImages, classes: list[int]) -> PackedImages:
 
 
 def half_special(training: Tensor, labels: Tensor, run: Run) -> Tensor:
-    """Of the images ``training``, all that are special and as many others, drawn at the run's seed: section 5.1.
+    """Of the images ``training``, all that are special and as many others, drawn at the run's seed: section 5.2.
 
     ``labels`` are those of ``relabelled``, whose largest is the dustbin.
     """
