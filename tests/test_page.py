@@ -15,6 +15,7 @@ from kdbench.report.page_cells import read_rows
 from kdbench.report.page_costs import duration, in_thousands
 from kdbench.report.page_curves import MOST_VALUES, curves
 from kdbench.report.page_tables import selection_sentences
+from kdbench.report.survey_claims import COLUMNS
 from kdbench.report.tables import write_tables
 from tests.synthetic_study import study_config, write_study
 
@@ -47,7 +48,7 @@ def make_page(results, figures_of=accuracies, **overrides):
     for number in range(1, 7):
         (results / "figures" / f"figure{number}.svg").write_text(SVG)
         (results / "figures" / f"figure{number}.png").write_bytes(b"png")
-        (results / "figures" / f"figure{number}.csv").write_text("number\n")
+        (results / "figures" / f"figure{number}.csv").write_text("number\n1\n")
     write_page(config, results, OPTIONS)
     return config
 
@@ -313,6 +314,34 @@ def test_findings_of_a_comparison_with_variations_are_on_the_page_once_there_are
     assert "<p>Batch size &lt;b&gt;matters&lt;/b&gt;; little else.</p>" in text
     assert 'href="#sensitivity"' in text and 'href="sensitivity/effects.csv"' in text
     assert "<code>snakemake sensitivity</code>" in text
+
+
+def test_a_figure_of_images_says_in_words_that_there_are_none(tmp_path, monkeypatch):
+    config = make_page(tmp_path, methods=["scratch"], seeds=[1])
+    (tmp_path / "figures/figure5.csv").write_text("number\n")
+    monkeypatch.setattr("kdbench.report.page_figures.nothing_to_show", lambda number, *_: f"None for figure {number}.")
+    write_page(config, tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert '<p class="nothing">None for figure 5.</p>' in text and "None for figure 4." not in text
+    assert len(Page(text).all("img")) == 5
+
+
+def test_the_surveys_claims_are_on_the_page_of_a_study_that_judges_them(tmp_path):
+    config = make_page(tmp_path, methods=["scratch"], seeds=[1])
+    assert 'id="survey"' not in (tmp_path / "report.html").read_text()
+    (tmp_path / "gains").mkdir()
+    (tmp_path / "gains/survey-claims.csv").write_text(
+        ",".join(COLUMNS) + "\n"
+        "one,[1],A < B,a − b,lenet,1 point,2.5,1.5,3.5,3.0,0.01,reproduced\n"
+        "two,[2],C > D,no runs,,,,,,,,not tested\n"
+    )
+    write_page(config, tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    tested, untested = rows_of(text, "survey")
+    ours = ["lenet", "✓ reproduced", "1 point", "+2.50", "+1.50 to +3.50", "3", "0.01"]
+    assert tested == ["A &lt; B [1]; a − b", *ours]
+    assert untested[2] == "– not tested" and untested[3:] == ["–"] * 5
+    assert 'href="#survey"' in text and 'href="gains/survey-claims.csv"' in text
 
 
 @pytest.mark.parametrize(

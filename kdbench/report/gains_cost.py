@@ -16,7 +16,9 @@ from kdbench.report.style import PAGE, POINTS, SMALL, TEXT, house_style, new_fig
 
 FRONT, REST = "#D55E00", "#9a9a9a"
 PANEL, GAP, FOOT = 1.75, 0.42, 0.4  # inches: a panel's height, what stands above it, its label below the last
+FIRST, WIDTH, STEP = 0.09, 0.265, 0.465  # shares of the figure's width: where panels begin, their width, to the next
 LETTERS = SMALL - 1.5
+WIDE = 20  # most over least, beyond which an axis has fewer numbers
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,13 @@ def draw_cost(config: Config, table: pd.DataFrame) -> Figure:
         for row, student in enumerate(students):
             own, bottom = shown[shown["student"] == student], whole - (PANEL + GAP) * (row + 1)
             for place, price in enumerate(PRICES):
-                axes = figure.add_axes((0.09 + 0.465 * place, bottom / whole, 0.43, PANEL / whole))
+                axes = figure.add_axes((FIRST + STEP * place, bottom / whole, WIDTH, PANEL / whole))
                 draw_panel(axes, own, price)
                 if row == len(students) - 1:
                     axes.set_xlabel(price.label)
                 if place == 0:
                     axes.set_ylabel("test accuracy (%)")
-                    axes.set_title(cut(plain(student), 2.5 * POINTS, TEXT, "bold"), loc="left")
+                    axes.set_title(cut(plain(student), WIDTH * PAGE * POINTS, TEXT, "bold"), loc="left")
                 else:
                     axes.set_yticklabels([])
     return figure
@@ -84,17 +86,17 @@ def draw_panel(axes: Axes, rows: pd.DataFrame, price: Price) -> None:
         at = (paid, max(low, accuracy))
         above: dict[str, Any] = {"textcoords": "offset points", "xytext": (-3, 3), "ha": "right"}
         axes.annotate(str(place), at, fontsize=LETTERS, color=FRONT, **above)
-        text = cut(f"{place} {plain(title)}", 2.2 * POINTS, LETTERS)
+        text = cut(f"{place} {plain(title)}", (STEP - WIDTH - 0.02) * PAGE * POINTS, LETTERS)
         handles.append(Line2D([], [], linestyle="none", label=text))
+    paid = rows[price.column] / price.scale
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if paid.max() < WIDE * paid.min() else (1, 3)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
-    paid = rows[price.column] / price.scale
     axes.set_xlim(paid.min() / 1.6, paid.max() * 1.6)
     axes.set_ylim(low, rows["accuracy"].max() + 0.12 * (rows["accuracy"].max() - low))
-    look = {"handlelength": 0, "handletextpad": 0, "frameon": True, "framealpha": 0.85, "edgecolor": "none"}
-    axes.legend(handles=handles, loc="best", fontsize=LETTERS, labelcolor=FRONT, **look)
+    beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.03), "borderaxespad": 0.2}
+    axes.legend(handles=handles, handlelength=0, handletextpad=0, fontsize=LETTERS, labelcolor=FRONT, **beside)
 
 
 def lowest_shown(accuracy: pd.Series) -> float:

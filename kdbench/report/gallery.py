@@ -23,8 +23,8 @@ def draw_examples(number: int, config: Config, results: Path) -> Figure:
     """Figure ``number`` (4 or 5) from runs/examples.npz alone."""
     examples = read_examples(results, number)
     seed = f"Seed {config.seeds[0]}."
-    if examples.missing or not len(examples.index):
-        return words_figure(why_none(number, config, examples), study_note(config, seed))
+    if nothing := why_none(number, config, examples):
+        return words_figure(nothing, study_note(config, seed))
     shown, right = len(examples.index), [asked.right for asked in RULES[number]]
     lines = len(examples.networks) + 1
     rows = [range(start, min(start + A_ROW, shown)) for start in range(0, shown, A_ROW)]
@@ -101,7 +101,14 @@ def count_text(examples: Examples) -> str:
     return f"{qualify}; shown are the {shown} that the student is most confident of."
 
 
+def nothing_to_show(number: int, config: Config, results: Path) -> str:
+    """Why figure ``number`` (4 or 5) shows no image; empty where it shows some."""
+    return why_none(number, config, read_examples(results, number))
+
+
 def why_none(number: int, config: Config, examples: Examples) -> str:
     if examples.missing:
         return f"Figure {number} cannot be drawn: this study lacks {' and '.join(examples.missing)}."
+    if len(examples.index):
+        return ""
     return f"No test image qualifies: none of {examples.tested:,} is one that {rule_text(number, config)}."

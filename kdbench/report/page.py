@@ -14,7 +14,7 @@ from kdbench.report import dag, dag_picture, regularisation
 from kdbench.report.claims import HOW_JUDGED
 from kdbench.report.collect import read_results
 from kdbench.report.page_cells import read_rows
-from kdbench.report.page_claims import claim_rows, verdict_counts
+from kdbench.report.page_claims import claim_rows, survey_rows, verdict_counts
 from kdbench.report.page_costs import cost_rows, environment, total_cost
 from kdbench.report.page_curves import curves
 from kdbench.report.page_figures import figures, findings
@@ -26,6 +26,7 @@ from kdbench.report.page_tables import (
     table1_rows,
 )
 from kdbench.report.study_notes import seeds_line, student_headers, students_line
+from kdbench.report.survey_claims import HOW_SURVEY_JUDGED
 from kdbench.report.tables import HOW_TO_READ, teacher_line
 
 
@@ -46,6 +47,8 @@ def render(config: Config, results: Path, options: str) -> str:
     paper = read_paper()
     runs = read_rows(results / "results.csv")
     claims = read_rows(results / "claims.csv")
+    of_survey = results / "gains" / "survey-claims.csv"
+    survey_claims = read_rows(of_survey) if of_survey.exists() else []
     steps = dag.steps(config)
     return template("page.html.j2").render(
         study=config.study,
@@ -58,6 +61,9 @@ def render(config: Config, results: Path, options: str) -> str:
         verdicts=verdict_counts(claims),
         claims=claim_rows(claims),
         how_judged=" ".join(HOW_JUDGED.format(margin=paper.comparable_margin).replace("*", "").split()),
+        survey_verdicts=verdict_counts(survey_claims),
+        survey_claims=survey_rows(survey_claims),
+        how_survey_judged=HOW_SURVEY_JUDGED,
         how_to_read=HOW_TO_READ,
         students=student_headers(config, paper),
         table1=table1_rows(config, read_rows(results / "tables" / "table1.csv")),

@@ -1,4 +1,4 @@
-"""The paper's claims as the page shows them, from claims.csv."""
+"""The paper's claims and the survey's as the page shows them, from claims.csv and survey-claims.csv."""
 
 from typing import Any
 
@@ -32,6 +32,27 @@ def claim_rows(claims: list[dict[str, str]]) -> list[dict[str, Any]]:
                 "p_adjusted": p_value(number(claim["p_adjusted"])),
                 "mcnemar_p": p_value(number(claim["mcnemar_p"])),
                 "note": claim["note"],
+            }
+        )
+    return rows
+
+
+def survey_rows(claims: list[dict[str, str]]) -> list[dict[str, Any]]:
+    rows = []
+    for claim in claims:
+        low, high = number(claim["low"]), number(claim["high"])
+        rows.append(
+            {
+                "text": claim["claim"],
+                "work": claim["work"],
+                "compared": claim["compared"],
+                "learner": claim["learner"] or DASH,
+                "survey": claim["survey"] or DASH,
+                "ours": points(number(claim["ours"])),
+                "interval": Cell(interval(low, high), low),
+                "seeds": Cell(f"{number(claim['n']):.0f}" if claim["n"] else DASH, number(claim["n"])),
+                **verdict(claim["verdict"]),
+                "p_adjusted": p_value(number(claim["p_adjusted"])),
             }
         )
     return rows

@@ -12,9 +12,11 @@ from PIL import Image
 
 from kdbench.config import Config
 from kdbench.errors import KdbenchError
+from kdbench.report.gallery import nothing_to_show
+from kdbench.report.page_cells import number, read_rows
 from kdbench.variations import GROUPS
 
-LARGEST_SVG = 200_000  # bytes; of a larger figure the PNG is shown, so that the page stays small
+LARGEST_SVG = 100_000  # bytes; of a larger figure the PNG is shown, so that the page stays small
 COLOURS = 24
 UNQUOTED = " =:/,;()'"  # in a data URI within a quoted attribute
 PHOTOGRAPHS = (4, 5)  # figures that show images, which no colour scheme may change
@@ -35,24 +37,33 @@ class Picture:
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of the paper, or the study's own."""
+    """One figure of the paper, or the study's own; in place of a picture, why there is nothing to show."""
 
     number: int
     caption: str
-    picture: Picture
+    picture: Picture | None
+    nothing: str
     photographs: bool
     files: list[str]
 
 
 @dataclass(frozen=True)
+class Plot:
+    """A picture of a comparison, called ``name``."""
+
+    name: str
+    caption: str
+    picture: Picture
+
+
+@dataclass(frozen=True)
 class Findings:
-    """What the variations of a study say together: a paragraph, a figure, and the files behind them."""
+    """What a comparison says: a paragraph, figures, and the files behind them."""
 
     group: str
     heading: str
     text: str
-    caption: str
-    picture: Picture
+    plots: list[Plot]
     files: list[str]
 
 
@@ -61,7 +72,10 @@ def figures(config: Config, results: Path) -> list[Figure]:
     for place, caption in captions(config).items():
         stem = f"figures/figure{place}"
         files = [f"{stem}.{kind}" for kind in ("csv", "svg", "png")] + (["results.csv"] if place == 3 else [])
-        found.append(Figure(place, caption, picture(results / f"{stem}.svg", "figures"), place in PHOTOGRAPHS, files))
+        empty = place in PHOTOGRAPHS and not read_rows(results / f"{stem}.csv")
+        nothing = nothing_to_show(place, config, results) if empty else ""
+        drawing = None if nothing else picture(results / f"{stem}.svg", "figures")
+        found.append(Figure(place, caption, drawing, nothing, place in PHOTOGRAPHS, files))
     return found
 
 
@@ -97,6 +111,8 @@ def compact(svg: str) -> str:
     body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     body = re.sub(r"(?<![\w.#])-?\d+\.\d{2,}(?![\w.])", shorter, body).replace('"', "'")
     body = re.sub(r"<g id='[^']*'", "<g", body).replace("DejaVuSans-", "D")  # names that only people read
+    body = body.replace("xlink:href", "href")
+    body = re.sub(r"(<use href='#\w+') transform='translate\((-?[\d.]+)(?: 0)?\)'/>", r"\1 x='\2'/>", body)  # letters
     return re.sub(r"(?<=>) (?=<)|(?<=\d) (?=[LQMCz])|(?<=[LQMC]) (?=[\d-])", "", re.sub(r"\s+", " ", body))
 
 
@@ -118,12 +134,21 @@ def captions(config: Config) -> dict[int, str]:
     }
 
 
-COMPARED = {
-    "gains": "Each method's gain over training from scratch, in percentage points of test accuracy, with its 95 % "
-    "interval over seeds; the dashed line is vanilla distillation.",
-    "sensitivity": "What one choice that the paper leaves unsaid changes, made the other way: a dot a cell of Table 2, "
-    "with its 95 % interval over seeds; coloured where significant.",
-    "further": "Gain over scratch against the number of peers and of epochs, with 95 % intervals over seeds.",
+PLOTS = {
+    "gains": {
+        "gains": "Each method's gain over training from scratch, in percentage points of test accuracy, with its 95 % "
+        "interval over seeds; the dashed line is vanilla distillation.",
+        "cost": "Accuracy against the size of the weights and against the seconds of training, of a method's run and "
+        "of all runs it needs; the line joins the methods that no other matches for less.",
+        "data": "Accuracy against the share of the training images that is kept, with standard deviations over seeds.",
+    },
+    "sensitivity": {
+        "sensitivity": "What one choice that the paper leaves unsaid changes, made the other way: a dot a cell of "
+        "Table 2, with its 95 % interval over seeds; coloured where significant.",
+    },
+    "further": {
+        "further": "Gain over scratch against the number of peers and of epochs, with 95 % intervals over seeds.",
+    },
 }
 
 
@@ -134,19 +159,25 @@ def findings(results: Path) -> list[Findings]:
         folder = results / group
         text = folder / f"{group}.md"
         if text.exists():
-            files = [
-                *sorted(path.name for path in folder.glob("*.csv")),
-                *sorted(path.name for path in folder.glob("*.md")),
-                *sorted(path.name for path in folder.glob("*.svg")),
-            ]
             found.append(
                 Findings(
                     group=group,
                     heading=HEADINGS[group],
                     text=" ".join(text.read_text(encoding="utf-8").split("\n\n", 1)[0].split()),
-                    caption=COMPARED[group],
-                    picture=picture(folder / f"{group}.svg", group),
-                    files=[f"{group}/{name}" for name in files],
+                    plots=[
+                        Plot(name, caption, picture(folder / f"{name}.svg", group))
+                        for name, caption in PLOTS[group].items()
+                        if name != "data" or tried_with_fewer_images(folder / "gains.csv")
+                    ],
+                    files=[f"{group}/{path.name}" for kind in ("csv", "md", "svg") for path in files(folder, kind)],
                 )
             )
     return found
+
+
+def files(folder: Path, kind: str) -> list[Path]:
+    return sorted(folder.glob(f"*.{kind}"))
+
+
+def tried_with_fewer_images(gains: Path) -> bool:
+    return any(number(row["fraction"]) != 1 for row in read_rows(gains))

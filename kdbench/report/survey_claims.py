@@ -1,10 +1,4 @@
-"""The survey's claims of section VII, held against this study's methods, one row a claim and student.
-
-A claim compares two methods, paired by seed, in percentage points of test accuracy. It is reproduced where t-tests,
-their p-values adjusted together (Benjamini and Hochberg), show it at the 5 % level: of a claim that one is *above*,
-that the mean difference is above 0; of a claim that one is *no worse* than the other by more than a margin, that it is
-above minus the margin. It is not reproduced where they show the contrary, and undecided else.
-"""
+"""The survey's claims of section VII, held against this study's methods, one row a claim and student."""
 
 import json
 from dataclasses import dataclass
@@ -23,6 +17,12 @@ from kdbench.report.statistics import LEVEL, Sample, adjusted, paired_difference
 from kdbench.report.study_notes import study_line
 from kdbench.report.text_table import DASH, markdown_table, records, signed
 
+HOW_SURVEY_JUDGED = (
+    "A claim compares two methods, paired by seed, in percentage points of test accuracy. It is reproduced where "
+    "t-tests, their p-values adjusted together (Benjamini and Hochberg), show it at the 5 % level: of a claim that one "
+    "is above, that the mean difference is above 0; of a claim that one is no worse than the other by more than a "
+    "margin, that it is above minus the margin. It is not reproduced where they show the contrary, and undecided else."
+)
 COLUMNS = ["id", "work", "claim", "compared", "learner", "survey", "ours", "low", "high", "n", "p_adjusted", "verdict"]
 
 
@@ -135,8 +135,10 @@ def markdown(config: Config, claims: pd.DataFrame) -> str:
     ]
     counts = claims["verdict"].value_counts()
     counted = ", ".join(f"{verdict} {number}" for verdict, number in counts.items())
-    how = " ".join((__doc__ or "").split("\n\n", 1)[1].split())
-    return "\n\n".join([f"{counted}.", study_line(config), markdown_table(headers, rows, "llllrrrl"), how]) + "\n"
+    return (
+        "\n\n".join([f"{counted}.", study_line(config), markdown_table(headers, rows, "llllrrrl"), HOW_SURVEY_JUDGED])
+        + "\n"
+    )
 
 
 def write_survey_claims(config: Config, results: Path) -> None:
