@@ -136,6 +136,20 @@ def trained(jobs):
 
 
 @pytest.mark.slow
+def test_snakemakes_own_report_has_every_figure_and_table_with_category_label_and_caption(demo, snakemake, tmp_path):
+    done = snakemake(demo, "--report", tmp_path / "report.html", *DIGITS)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "report.html").read_text()
+    assert "Handwritten digits (scikit-learn), a demonstration</strong>" in text
+    [shown] = re.findall(r"^ *var results = (\{\".*\});?$", text, re.M)
+    results = {result["name"]: result for result in json.loads(shown).values()}
+    pictures = {f"figure{number}.svg" for number in range(1, 7)} | {f"{name}.svg" for name in ("gains", "cost", "data")}
+    tables = {f"table{number}.csv" for number in (1, 2, 3)} | {"gains.csv", "claims.csv", "report.html"}
+    assert pictures | tables <= set(results)
+    for result in results.values():
+        assert result["labels"] and result["caption"]
+
+
 def test_the_demo_repeated_elsewhere_gives_the_same_bits(demo, clone, snakemake):
     again = clone("again")
     snakemake(again, *DIGITS)
