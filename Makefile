@@ -5,7 +5,7 @@ BIN := .venv/bin
 PRESET ?=
 ARGS ?=
 
-.PHONY: help demo reproduce redraw quote slurm test test-slow test-slurm torture check bench docs lock clean
+.PHONY: help demo reproduce redraw quote slurm test test-slow test-slurm torture check bench docs screenshots lock clean
 
 help:
 	@echo "make demo                            the whole study on embedded data, in minutes"
@@ -19,6 +19,7 @@ help:
 	@echo "make torture                         the demonstration killed 50 times: ten minutes"
 	@echo "make bench                           speed, beside torchdistill and a plain loop: over an hour"
 	@echo "make docs                            the documentation as a site: site/index.html"
+	@echo "make screenshots                     the pictures of the page in the documentation (chromium)"
 	@echo "make check                           ruff, snakefmt, mypy, snakemake --lint"
 
 demo: .venv/installed
@@ -67,6 +68,9 @@ bench: .venv/bench
 docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "The documentation: site/index.html"
+
+screenshots: .venv/docs
+	$(BIN)/python -m tests.screenshots results/reference/cifar10-jpeg/report.html docs/images/page
 
 # The lock file pins every package, with its digest, for every platform and Python version.
 lock:
