@@ -125,13 +125,13 @@ def tables(arguments: argparse.Namespace) -> None:
 
 
 def examples(arguments: argparse.Namespace) -> None:
-    from kdbench.report.examples import write_examples
+    from kdbench.report.figures.examples import write_examples
 
     write_examples(read_config(arguments), arguments.results)
 
 
 def figures(arguments: argparse.Namespace) -> None:
-    from kdbench.report.figures import draw_figure
+    from kdbench.report.figures.draw import draw_figure
 
     for number in arguments.only or range(1, 7):
         draw_figure(number, read_config(arguments), arguments.results)
@@ -156,13 +156,13 @@ def further(arguments: argparse.Namespace) -> None:
 
 
 def gains(arguments: argparse.Namespace) -> None:
-    from kdbench.report.gains import write_gains
+    from kdbench.report.gains.table import write_gains
 
     write_gains(read_config(arguments), arguments.results)
 
 
 def report(arguments: argparse.Namespace) -> None:
-    from kdbench.report.page import write_page
+    from kdbench.report.page.page import write_page
 
     files = [given for given in arguments.config if not is_json(given)]
     options = f"--configfile {shlex.join(files)}" if files and arguments.options is None else arguments.options or ""
@@ -170,7 +170,7 @@ def report(arguments: argparse.Namespace) -> None:
 
 
 def compare(arguments: argparse.Namespace) -> None:
-    from kdbench.report.compare import write_comparison
+    from kdbench.report.page.compare import write_comparison
 
     write_comparison(arguments.folders, arguments.output)
 
@@ -207,19 +207,19 @@ def quote(arguments: argparse.Namespace) -> None:
 
 def methods(arguments: argparse.Namespace) -> None:
     if arguments.tables:
-        from kdbench.report.survey_tables import write_tables
+        from kdbench.report.survey.tables import write_tables
 
         write_tables(arguments.tables)
     if arguments.figures:
-        from kdbench.report.survey_figures import write_figures
+        from kdbench.report.survey.figures import write_figures
 
         write_figures(arguments.figures)
     if arguments.page:
-        from kdbench.report.survey_page import update_page
+        from kdbench.report.survey.page import update_page
 
         update_page(arguments.page)
     if not (arguments.tables or arguments.figures or arguments.page):
-        from kdbench.report.method_list import print_methods
+        from kdbench.report.survey.method_list import print_methods
 
         print_methods({stage: getattr(arguments, stage) for stage in filters()})
 

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from kdbench.report.compare import write_comparison
-from kdbench.report.page import write_page
+from kdbench.report.page.compare import write_comparison
+from kdbench.report.page.page import write_page
 from tests.test_compare import steady
 from tests.test_page import OPTIONS, make_page
 

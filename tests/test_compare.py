@@ -6,7 +6,7 @@ import pytest
 
 from kdbench.cli import main
 from kdbench.errors import KdbenchError
-from kdbench.report.compare import short_names, write_comparison
+from kdbench.report.page.compare import short_names, write_comparison
 from tests.synthetic_study import students
 from tests.test_page import HOSTILE, Page, make_page, rows_of
 

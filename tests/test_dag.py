@@ -5,8 +5,8 @@ from itertools import combinations
 
 import pytest
 
-from kdbench.report.dag import direct_needs, steps
-from kdbench.report.dag_picture import BOX, TALL, picture
+from kdbench.report.page.dag import direct_needs, steps
+from kdbench.report.page.dag_picture import BOX, TALL, picture
 from tests.conftest import DIGITS
 from tests.synthetic_study import students, study_config
 

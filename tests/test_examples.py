@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from kdbench.errors import KdbenchError
-from kdbench.report.examples import SHOWN, pick_examples, read_examples, write_examples
+from kdbench.report.figures.examples import SHOWN, pick_examples, read_examples, write_examples
 from tests.synthetic_study import CLASSES, TEST_IMAGES, students, study_config, write_study
 
 CLASS_NAMES = [f"class {number}" for number in range(CLASSES)]

@@ -13,12 +13,12 @@ from safetensors.numpy import save_file
 
 from kdbench.errors import KdbenchError
 from kdbench.report.collect import read_results, write_results
-from kdbench.report.curves import draw_accuracy, draw_loss
-from kdbench.report.examples import write_examples
-from kdbench.report.figure1 import draw_architecture, student_numbers
-from kdbench.report.figures import DRAWINGS, draw_figure
-from kdbench.report.gallery import draw_examples
-from kdbench.report.spread import gains
+from kdbench.report.figures.architecture import draw_architecture, student_numbers
+from kdbench.report.figures.curves import draw_accuracy, draw_loss
+from kdbench.report.figures.draw import DRAWINGS, draw_figure
+from kdbench.report.figures.examples import write_examples
+from kdbench.report.figures.gallery import draw_examples
+from kdbench.report.figures.spread import gains
 from kdbench.report.style import house_style, known_methods, method_look
 from tests.synthetic_study import CLASSES, TEST_IMAGES, students, study_config, write_study
 

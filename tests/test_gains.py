@@ -6,10 +6,10 @@ from scipy import stats
 
 from kdbench.paper.survey import read_survey
 from kdbench.report.collect import read_results, write_results
-from kdbench.report.gains import gain_markdown, gain_table, write_gains
-from kdbench.report.gains_cost import lowest_shown, pareto
-from kdbench.report.gains_data import families
-from kdbench.report.survey_claims import survey_claims
+from kdbench.report.gains.cost import lowest_shown, pareto
+from kdbench.report.gains.limited_data import families
+from kdbench.report.gains.table import gain_markdown, gain_table, write_gains
+from kdbench.report.survey.claims import survey_claims
 from tests.synthetic_study import study_config, write_study
 
 METHODS = ["scratch", "vanilla", "born-again", "less-data", "zero-shot", "conditional", "quantised"]

@@ -17,9 +17,9 @@ from kdbench.classroom.checkpoint import load_checkpoint, save_checkpoint
 from kdbench.errors import KdbenchError
 from kdbench.report.claims import write_claims
 from kdbench.report.collect import write_results
-from kdbench.report.examples import write_examples
-from kdbench.report.figures import draw_figure
-from kdbench.report.page import write_page
+from kdbench.report.figures.draw import draw_figure
+from kdbench.report.figures.examples import write_examples
+from kdbench.report.page.page import write_page
 from kdbench.report.tables import write_tables
 from tests.synthetic_study import CLASSES, TEST_IMAGES, study_config, write_study
 

@@ -94,8 +94,8 @@ def test_the_sdist_holds_the_workflow_the_recipes_and_the_tests(built):
     _, unpacked, _ = built
     assert of_the_workflow(unpacked) == of_the_workflow(ROOT)
     for folder in ("kdbench/recipes", "kdbench/paper", "kdbench/report", "tests"):
-        files = [path.name for path in (ROOT / folder).iterdir() if path.is_file()]
-        assert not [name for name in files if not (unpacked / folder / name).is_file()]
+        files = [path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.is_file()]
+        assert not [file for file in files if file.suffix != ".pyc" and not (unpacked / file).is_file()]
 
 
 @pytest.mark.slow

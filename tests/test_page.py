@@ -7,16 +7,18 @@ from html.parser import HTMLParser
 import pytest
 
 from kdbench.config import load_config
+from kdbench.digest import source_files
 from kdbench.errors import KdbenchError
 from kdbench.report.claims import write_claims
 from kdbench.report.collect import write_results
-from kdbench.report.page import write_page
-from kdbench.report.page_cells import read_rows
-from kdbench.report.page_costs import duration, in_thousands
-from kdbench.report.page_curves import MOST_VALUES, curves
-from kdbench.report.page_tables import selection_sentences
-from kdbench.report.survey_claims import COLUMNS
+from kdbench.report.page.cells import read_rows
+from kdbench.report.page.costs import duration, in_thousands
+from kdbench.report.page.curves import MOST_VALUES, curves
+from kdbench.report.page.page import write_page
+from kdbench.report.page.tables import selection_sentences
+from kdbench.report.survey.claims import COLUMNS
 from kdbench.report.tables import write_tables
+from tests.conftest import ROOT
 from tests.synthetic_study import study_config, write_study
 
 HOSTILE = "<script>alert('title')</script> & \"$x^2$\""
@@ -319,7 +321,7 @@ def test_findings_of_a_comparison_with_variations_are_on_the_page_once_there_are
 def test_a_figure_of_images_says_in_words_that_there_are_none(tmp_path, monkeypatch):
     config = make_page(tmp_path, methods=["scratch"], seeds=[1])
     (tmp_path / "figures/figure5.csv").write_text("number\n")
-    monkeypatch.setattr("kdbench.report.page_figures.nothing_to_show", lambda number, *_: f"None for figure {number}.")
+    monkeypatch.setattr("kdbench.report.page.figures.nothing_to_show", lambda number, *_: f"None for figure {number}.")
     write_page(config, tmp_path)
     text = (tmp_path / "report.html").read_text()
     assert '<p class="nothing">None for figure 5.</p>' in text and "None for figure 4." not in text
@@ -356,3 +358,10 @@ def test_a_missing_figure_is_an_error_that_names_the_file_and_the_command(tmp_pa
     (tmp_path / "figures" / "figure3.svg").unlink()
     with pytest.raises(KdbenchError, match="figure3.svg: no such file: run `snakemake figures`"):
         write_page(config, tmp_path)
+
+
+def test_a_change_of_a_template_makes_the_page_again():
+    folder = ROOT / "kdbench" / "report" / "page"
+    modules = [f"kdbench.report.page.{path.stem}" for path in folder.glob("*.py")]
+    followed = {file for module in modules for file in source_files(module)}
+    assert {file for file in folder.iterdir() if file.is_file()} == followed

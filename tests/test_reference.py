@@ -10,7 +10,7 @@ import pytest
 
 from kdbench.config import load_config
 from kdbench.report.further import write_further
-from kdbench.report.gains import write_gains
+from kdbench.report.gains.table import write_gains
 from kdbench.report.sensitivity import write_sensitivity
 from tests.conftest import ROOT
 from tests.test_workflow import planned

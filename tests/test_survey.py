@@ -11,11 +11,12 @@ from kdbench.errors import KdbenchError
 from kdbench.paper.survey import read_survey
 from kdbench.recipes.schema import Recipe, read_recipe, recipe_names
 from kdbench.recipes.survey import STAGES, Survey, choices, choices_of, filters
-from kdbench.report import method_list, survey_tables, survey_words
-from kdbench.report.survey_page import up_to_date
-from kdbench.report.survey_tables import COLUMNS, claimed, table_lines
-from kdbench.report.survey_words import words
-from kdbench.report.technique_page import techniques
+from kdbench.report.survey import method_list, tables
+from kdbench.report.survey import words as survey_words
+from kdbench.report.survey.page import up_to_date
+from kdbench.report.survey.tables import COLUMNS, claimed, table_lines
+from kdbench.report.survey.techniques import techniques
+from kdbench.report.survey.words import words
 from tests.conftest import ROOT
 
 PAGE = ROOT / "docs/survey.md"
@@ -51,7 +52,7 @@ def only(monkeypatch):
 
     def have(*recipes):
         by_name = {recipe.name: recipe for recipe in recipes}
-        for module in (method_list, survey_tables):
+        for module in (method_list, tables):
             monkeypatch.setattr(module, "recipe_names", lambda: list(by_name))
             monkeypatch.setattr(module, "read_recipe", by_name.__getitem__)
 

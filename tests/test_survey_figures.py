@@ -7,9 +7,9 @@ import pytest
 
 from kdbench.cli import main
 from kdbench.recipes.survey import STAGES, choices
-from kdbench.report import survey_figures
 from kdbench.report.style import house_style
-from kdbench.report.survey_figures import NOT_COVERED, UNUSED, draw_survey_figure, placed_recipes, recipes_at
+from kdbench.report.survey import figures
+from kdbench.report.survey.figures import NOT_COVERED, UNUSED, draw_survey_figure, placed_recipes, recipes_at
 from tests.conftest import ROOT
 from tests.test_figures import assert_no_text_overlaps, shown_texts, words
 from tests.test_survey import recipe_of
@@ -23,8 +23,8 @@ def only(monkeypatch):
 
     def have(*recipes):
         by_name = {recipe.name: recipe for recipe in recipes}
-        monkeypatch.setattr(survey_figures, "recipe_names", lambda: list(by_name))
-        monkeypatch.setattr(survey_figures, "read_recipe", by_name.__getitem__)
+        monkeypatch.setattr(figures, "recipe_names", lambda: list(by_name))
+        monkeypatch.setattr(figures, "read_recipe", by_name.__getitem__)
 
     return have
 

@@ -18,23 +18,19 @@ information only: it speaks of two trained networks, not of two methods.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
-from kdbench.config import Config, format_weights
-from kdbench.errors import KdbenchError
+from kdbench.config import Config
 from kdbench.files import write_text
-from kdbench.paper.reported import Claim, Kind, Paper, SelectionClaim, Side, read_paper
-from kdbench.plan import Plan
-from kdbench.report.collect import by_seed, read_results
-from kdbench.report.selection import DECIMALS, tune_run
-from kdbench.report.statistics import LEVEL, Sample, adjusted, mcnemar_p, paired_difference, sample, seeds_needed
+from kdbench.paper.reported import Kind, Paper, read_paper
+from kdbench.report.collect import read_results
+from kdbench.report.evidence import Evidence, Study
+from kdbench.report.selection import DECIMALS
+from kdbench.report.statistics import LEVEL, Sample, adjusted, seeds_needed
 from kdbench.report.study_notes import students_line, study_line
-from kdbench.report.tables import selected_weights
 from kdbench.report.text_table import DASH, markdown_table, signed
 
 Verdict = Literal["reproduced", "not reproduced", "undecided", "not tested"]
@@ -115,38 +111,25 @@ def verdict_on(
     return "undecided", "not significantly different from 0"
 
 
-@dataclass
-class Judged:
-    """A claim, the paper's number for it where that may be held against ours, and what this study has to say."""
-
-    claim: Claim | SelectionClaim
-    kind: Kind
-    number: float | None
-    ours: Sample = field(default_factory=lambda: sample([]))
-    mcnemar_p: float | None = None
-    missing: str = ""
-    remark: str = ""
-
-
 def judge(config: Config, frame: pd.DataFrame, results: Path, paper: Paper) -> pd.DataFrame:
     """A row a claim, with COLUMNS, from results.csv and the runs' predictions.
 
     Raises KdbenchError where predictions that a claim needs are missing.
     """
     study, margin = Study(config, frame, results, paper), paper.comparable_margin
-    judged = [*map(study.comparison, paper.claims()), *map(study.selection, paper.selection_claims)]
-    tests = [deciding_tests(item.kind, item.number, item.ours, margin) for item in judged]
+    found = [*map(study.comparison, paper.claims()), *map(study.selection, paper.selection_claims)]
+    tests = [deciding_tests(item.kind, item.number, item.ours, margin) for item in found]
     # All tests of the study together, then back to the claims they belong to.
     corrected = iter(adjusted([p for of_claim in tests for p in of_claim.values()]))
-    rows = [row(item, p, {test: next(corrected) for test in p}, margin) for item, p in zip(judged, tests, strict=True)]
+    rows = [row(item, p, {test: next(corrected) for test in p}, margin) for item, p in zip(found, tests, strict=True)]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"seeds_needed": "Int64"})
 
 
-def row(judged: Judged, p: Mapping[str, float], corrected: Mapping[str, float], margin: float) -> dict[str, Any]:
+def row(evidence: Evidence, p: Mapping[str, float], corrected: Mapping[str, float], margin: float) -> dict[str, Any]:
     """A row of claims.csv, from a claim's p-values as they are and corrected for the number of tests."""
-    claim, kind, number, ours = judged.claim, judged.kind, judged.number, judged.ours
+    claim, kind, number, ours = evidence.claim, evidence.kind, evidence.number, evidence.ours
     verdict, reason = verdict_on(kind, number, ours, margin, corrected)
-    remark = judged.remark
+    remark = evidence.remark
     if kind == "comparable" and ours.low > 0:
         remark = "and above 0, where the paper saw no improvement"
     if kind == "above" and number is not None and number < 0:
@@ -172,122 +155,13 @@ def row(judged: Judged, p: Mapping[str, float], corrected: Mapping[str, float], 
         "verdict": verdict,
         "same_size": "" if number is None or ours.n < 2 else "yes" if ours.holds(number) else "no",
         "seeds_needed": needed,
-        "mcnemar_p": short(judged.mcnemar_p),
-        "note": judged.missing or "; ".join(filter(None, [reason, remark])),
+        "mcnemar_p": short(evidence.mcnemar_p),
+        "note": evidence.missing or "; ".join(filter(None, [reason, remark])),
     }
 
 
 def short(p: float | None) -> float | None:
     return None if p is None else float(f"{p:.6g}")
-
-
-@dataclass(frozen=True)
-class Found:
-    """One side of a claim in this study: a figure of a student by run and seed."""
-
-    student: str
-    runs: dict[str, dict[int, float]]
-
-    def by_seed(self) -> dict[int, float]:
-        """The mean over the runs, at each seed that all of them have."""
-        runs = list(self.runs.values())
-        seeds = set.intersection(*map(set, runs))
-        return {seed: sum(run[seed] for run in runs) / len(runs) for seed in seeds}
-
-
-class Study:
-    """The study's figures, by the paper's roles."""
-
-    def __init__(self, config: Config, frame: pd.DataFrame, results: Path, paper: Paper) -> None:
-        self.config, self.frame, self.results, self.paper = config, frame, results, paper
-        self.plan = Plan(config)
-        self.players = {role: name for name, role in paper.roles(config.students).items() if role}
-
-    def comparison(self, claim: Claim) -> Judged:
-        judged = Judged(claim, claim.kind, claim.number)
-        judged.missing = self.missing(claim)
-        sides = self.sides(claim)
-        if sides is None:
-            return judged
-        first, second = sides
-        judged.ours = paired_difference(first.by_seed(), second.by_seed())
-        about_predictions = claim.first.figure == claim.second.figure == "test_accuracy"
-        if about_predictions and judged.ours.n:
-            judged.mcnemar_p = self.mcnemar_p(first, second)
-        return judged
-
-    def missing(self, claim: Claim) -> str:
-        """Which student or runs of a claim the study lacks; empty where it has them all."""
-        for side in (claim.first, claim.second):
-            role = side.student or claim.role
-            if role not in self.players:
-                return f"the study has no {self.paper.students[role].network}"
-        for side in (claim.first, claim.second):
-            student = self.players[side.student or claim.role]
-            if not self.find(side, student).runs:
-                return f"the study has no {side.method} runs of {student}"
-        return ""
-
-    def sides(self, claim: Claim) -> tuple[Found, Found] | None:
-        """Both sides of a claim, or None where the study lacks the student or the runs."""
-        if self.missing(claim):
-            return None
-        first, second = (
-            self.find(side, self.players[side.student or claim.role]) for side in (claim.first, claim.second)
-        )
-        return first, second
-
-    def find(self, side: Side, student: str) -> Found:
-        """The finished runs of the side's method that train ``student``; none where one of them is not finished."""
-        planned = [run.name for run in self.plan.runs.values() if run.method == side.method and student in run.learners]
-        runs = {name: by_seed(self.frame, name, student, side.figure) for name in planned}
-        return Found(student, runs if all(runs.values()) else {})
-
-    def mcnemar_p(self, first: Found, second: Found) -> float | None:
-        """Of the first common seed; None where a side is more than one network."""
-        if len(first.runs) > 1 or len(second.runs) > 1:
-            return None
-        seed = min(first.by_seed().keys() & second.by_seed().keys())
-        return mcnemar_p(*(self.correct(next(iter(found.runs)), seed, found.student) for found in (first, second)))
-
-    def correct(self, run: str, seed: int, learner: str) -> np.ndarray:
-        """Which test images a learner classifies correctly, bool [N]."""
-        path = self.results / "runs" / run / f"seed{seed}" / f"predictions-{learner}.npz"
-        try:
-            with np.load(path) as stored:
-                return stored["correct"]
-        except FileNotFoundError:
-            raise KdbenchError(f"{path}: no such file: run snakemake to train the run again") from None
-        except KeyError:
-            raise KdbenchError(
-                f'{path}: holds no array "correct": remove {path.parent} and run snakemake again'
-            ) from None
-        except (ValueError, OSError) as error:
-            raise KdbenchError(
-                f"{path}: damaged file ({error}): remove {path.parent} and run snakemake again"
-            ) from None
-
-    def selection(self, claim: SelectionClaim) -> Judged:
-        """The claimed point against the best of the others, for the criterion's student, over the tuning seeds."""
-        judged = Judged(claim, "above", None)
-        selected, grid = selected_weights(self.config, self.frame), self.config.tune.grid
-        if not selected:
-            judged.missing = "the study lacks the runs from scratch or the tuning runs"
-            return judged
-        if claim.weights not in grid or len(grid) == 1:
-            judged.missing = f"the grid must hold {format_weights(claim.weights)} and another point"
-            return judged
-        student, chosen = selected["students"][claim.criterion], selected["chosen"][claim.criterion]
-        others = [point for point in selected["grid"] if point["weights"] != claim.weights]
-        rival = max(others, key=lambda point: point["validation_accuracy"][student])["weights"]
-        first, second = (
-            by_seed(self.frame, tune_run(point), student, "validation_accuracy") for point in (claim.weights, rival)
-        )
-        judged.ours = paired_difference(first, second)
-        judged.remark = f"the {claim.criterion} student here is {student} and chooses {format_weights(chosen)}"
-        if student == self.players.get(claim.student):
-            judged.number = claim.number
-        return judged
 
 
 def claims_markdown(config: Config, judged: pd.DataFrame, paper: Paper) -> str:

@@ -19,7 +19,6 @@ from kdbench.files import write_text
 from kdbench.plan import Plan
 from kdbench.planned import PlannedRun
 from kdbench.report.collect import by_seed, read_results
-from kdbench.report.curves import line_label
 from kdbench.report.lettering import cut, plain
 from kdbench.report.selection import DECIMALS
 from kdbench.report.statistics import LEVEL, adjusted, paired_difference
@@ -29,6 +28,7 @@ from kdbench.report.style import (
     POINTS,
     TEXT,
     house_style,
+    line_label,
     method_look,
     new_figure,
     save,

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from kdbench.config import Config
 from kdbench.files import write_with
 from kdbench.paper.deviations import deviations
+from kdbench.recipes.lesson import Lesson
 from kdbench.recipes.schema import read_recipe, recipe_names
 from kdbench.report.lettering import plain, wrap
 
@@ -109,6 +110,12 @@ def method_look(method: str) -> Look:
         FURTHER_DASHES[place % len(FURTHER_DASHES)],
         FURTHER_MARKERS[place % len(FURTHER_MARKERS)],
     )
+
+
+def line_label(lesson: Lesson) -> str:
+    """The lesson's title without a particular student, for the legend that all panels share."""
+    title = lesson.title.format(others="learned peers", left_out="student", student="", weights="")
+    return " ".join(title.split())
 
 
 @contextmanager

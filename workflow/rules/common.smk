@@ -10,7 +10,7 @@ from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError
 from kdbench.paper.survey import has_claims_on
 from kdbench.plan import Plan
-from kdbench.report.example_rules import EXAMPLE_METHODS
+from kdbench.report.figures.example_rules import EXAMPLE_METHODS
 from kdbench.run import DECLARATIONS
 from kdbench.running import check_place, hold, settle_times
 from kdbench.terms import criterion

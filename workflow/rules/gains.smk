@@ -31,6 +31,6 @@ rule compare_methods:
     params:
         results=results_folder,
         config=config_json,
-        code=report_code("kdbench.report.gains"),
+        code=report_code("kdbench.report.gains.table"),
     shell:
         "python3 -m kdbench gains --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"

@@ -71,7 +71,7 @@ rule pick_examples:
     params:
         results=results_folder,
         config=config_json,
-        code=report_code("kdbench.report.examples"),
+        code=report_code("kdbench.report.figures.examples"),
     shell:
         "python3 -m kdbench examples --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
 
@@ -100,7 +100,7 @@ rule draw_figures:
     params:
         results=results_folder,
         config=config_json,
-        code=report_code("kdbench.report.figures"),
+        code=report_code("kdbench.report.figures.draw"),
     shell:
         "python3 -m kdbench figures --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
 
@@ -149,7 +149,7 @@ rule write_page:
     params:
         results=results_folder,
         config=config_json,
-        code=report_code("kdbench.report.page"),
+        code=report_code("kdbench.report.page.page"),
         options=command_options,
     shell:
         "python3 -m kdbench report --config {params.config:q} --results {params.results:q} --options={params.options:q}"

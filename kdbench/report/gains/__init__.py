@@ -1,0 +1,1 @@
+"""What each method gains over training from scratch, and what it costs: a table and three figures."""

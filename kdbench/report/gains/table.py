@@ -1,0 +1,217 @@
+"""Every method of a study in one table: what it gains over training from scratch and over vanilla distillation.
+
+A row a method and student, paired by seed; accuracies are percentages of the test images, gains percentage points with
+their 95 % interval, p-values of t-tests against no gain, adjusted for the number of all of them (Benjamini and
+Hochberg). ``cost`` is the training time in seconds of a run and of all runs it needs, but for the teacher's and the
+making of images.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kdbench.config import Config
+from kdbench.files import write_text
+from kdbench.paper.survey import has_claims_on
+from kdbench.plan import Plan
+from kdbench.planned import PlannedRun
+from kdbench.recipes.schema import Recipe
+from kdbench.report.collect import by_seed, read_results
+from kdbench.report.selection import DECIMALS
+from kdbench.report.statistics import LEVEL, Sample, adjusted, paired_difference, sample
+from kdbench.report.study_notes import study_line
+from kdbench.report.style import line_label, save
+from kdbench.report.text_table import DASH, markdown_table, records, signed, with_sd
+from kdbench.wording import counted
+
+BASELINES = ("scratch", "vanilla")
+FIGURES = ["bytes", "flops", "seconds", "cost"]
+COLUMNS = [
+    "recipe",
+    "method",
+    "title",
+    "run",
+    "student",
+    "fraction",
+    "n",
+    "accuracy",
+    "sd",
+    *(f"{column}_{baseline}" for baseline in BASELINES for column in ("gain", "low", "high", "p", "p_adjusted")),
+    "sparsity",
+    *FIGURES,
+]
+
+
+@dataclass(frozen=True)
+class Technique:
+    """A run that gives a student its accuracy by one method."""
+
+    recipe: Recipe
+    run: PlannedRun
+    student: str
+
+    @property
+    def title(self) -> str:
+        return line_label(self.run.lesson)
+
+
+def techniques(plan: Plan) -> Iterator[Technique]:
+    """Each method's run of each student, in the plan's order; none where it tunes weights, or has several of it."""
+    for recipe in plan.recipes:
+        for lesson in recipe.lessons:
+            runs = [run for run in plan.runs.values() if run.lesson is lesson]
+            for student in plan.students:
+                own = [run for run in runs if student in run.learners]
+                if len(own) == 1 and not lesson.tuning:
+                    yield Technique(recipe, own[0], student)
+
+
+def gain_table(config: Config, frame: pd.DataFrame) -> pd.DataFrame:
+    """All techniques with COLUMNS, from results.csv; of what is not finished there is no row."""
+    plan, rows = Plan(config), []
+    for technique in techniques(plan):
+        run, student = technique.run, technique.student
+        accuracy = by_seed(frame, run.name, student, "test_accuracy")
+        if not accuracy:
+            continue
+        own = sample(list(accuracy.values()))
+        row: dict[str, Any] = {
+            "recipe": technique.recipe.name,
+            "method": run.method,
+            "title": technique.title,
+            "run": run.name,
+            "student": student,
+            "fraction": run.lesson.images.fraction,
+            "n": own.n,
+            "accuracy": own.mean,
+            "sd": own.sd,
+        }
+        for baseline in BASELINES:
+            known = by_seed(frame, f"{baseline}-{student}", student, "test_accuracy")
+            row |= gain_over(baseline, paired_difference(accuracy, known) if run.method != baseline else sample([]))
+        for figure in ["sparsity", "bytes", "flops", "seconds"]:
+            values = by_seed(frame, run.name, student, figure).values()
+            row[figure] = sample(list(values)).mean
+        row["cost"] = cost(plan, frame, run)
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    adjust(table)
+    rounded = [name for name in COLUMNS if table[name].dtype == "float64" and not name.startswith("p_")]
+    table[rounded] = table[rounded].round(DECIMALS)
+    return table
+
+
+def gain_over(baseline: str, gain: Sample) -> dict[str, float]:
+    return {
+        f"gain_{baseline}": gain.mean,
+        f"low_{baseline}": gain.low,
+        f"high_{baseline}": gain.high,
+        f"p_{baseline}": gain.p(0.0),
+    }
+
+
+def adjust(table: pd.DataFrame) -> None:
+    """Fill in the p-values adjusted for the number of all tests of the table."""
+    places = [(row, name) for name in BASELINES for row in table.index if pd.notna(table.loc[row, f"p_{name}"])]
+    corrected = adjusted([table.loc[row, f"p_{name}"] for row, name in places])
+    for (row, name), p in zip(places, corrected, strict=True):
+        table.loc[row, f"p_adjusted_{name}"] = p
+
+
+def cost(plan: Plan, frame: pd.DataFrame, run: PlannedRun) -> float:
+    """Mean seconds of the run and of all runs it needs, each once, the teacher's apart."""
+    needed, pending = set[str](), [run.name]
+    while pending:
+        name = pending.pop()
+        if name not in needed and name != "teacher":
+            needed.add(name)
+            pending += plan.runs[name].needed_runs()
+    of_needed = frame[frame["run"].isin(needed)].drop_duplicates(["run", "seed"])
+    return float(of_needed.groupby("run")["seconds"].mean().sum())
+
+
+def findings(table: pd.DataFrame) -> list[str]:
+    """What the table says of each student, in sentences."""
+    said = []
+    for student, group in table.groupby("student", sort=False):
+        compared = group[~group["method"].isin(BASELINES) & (group["fraction"] == 1)]
+        better, worse = (
+            [significant(compared, baseline, side) for baseline in BASELINES] for side in ("above", "below")
+        )
+        said.append(
+            f"{student}: of {counted(len(compared), 'method')}, {len(better[0])} are significantly above training from "
+            f"scratch and {len(worse[0])} below; {len(better[1])} are above vanilla distillation and {len(worse[1])} "
+            f"below.{best_of(compared)}"
+        )
+    return said
+
+
+def significant(table: pd.DataFrame, baseline: str, side: str) -> pd.DataFrame:
+    sure = table[table[f"p_adjusted_{baseline}"] < LEVEL]
+    gain = sure[f"gain_{baseline}"]
+    return sure[gain > 0] if side == "above" else sure[gain < 0]
+
+
+def best_of(table: pd.DataFrame) -> str:
+    if table["gain_vanilla"].notna().sum() == 0:
+        return ""
+    best = max(records(table[table["gain_vanilla"].notna()]), key=lambda row: row["gain_vanilla"])
+    return f" Best beside vanilla: {best['title']}, {signed(best['gain_vanilla'])}."
+
+
+def gain_markdown(config: Config, table: pd.DataFrame) -> str:
+    """gains.md: the findings, and a table a student."""
+    parts = [" ".join(findings(table)), study_line(config), HOW_TO_READ]
+    headers = ["Method", "Accuracy", "Over scratch", "Over vanilla", "Seeds", "kB", "MFLOPs", "Cost (s)"]
+    for student, group in table.groupby("student", sort=False):
+        parts.append(f"## {student}")
+        parts.append(markdown_table(headers, [row_texts(row) for row in records(group)], "lrrrrrrr"))
+    return "\n\n".join(parts) + "\n"
+
+
+def row_texts(row: dict[str, Any]) -> list[str]:
+    return [
+        row["title"],
+        with_sd(f"{row['accuracy']:.2f}", row["sd"]),
+        *(gain_text(row, baseline) for baseline in BASELINES),
+        str(row["n"]),
+        f"{row['bytes'] / 1000:.1f}",
+        f"{row['flops'] / 1e6:.1f}",
+        f"{row['cost']:.1f}",
+    ]
+
+
+def gain_text(row: dict[str, Any], baseline: str) -> str:
+    gain, low, high = (row[f"{column}_{baseline}"] for column in ("gain", "low", "high"))
+    if pd.isna(gain):
+        return DASH
+    star = "*" if row[f"p_adjusted_{baseline}"] < LEVEL else ""
+    return f"{signed(gain)}{star}" + ("" if pd.isna(low) else f" ({signed(low)} to {signed(high)})")
+
+
+HOW_TO_READ = (
+    "Accuracy: mean ± standard deviation over seeds, percent of the test images, at the last epoch. Over scratch, over "
+    "vanilla: the mean difference paired by seed, in percentage points, with its 95 % interval; * significant at the "
+    "5 % level after adjustment for the number of all these tests (Benjamini and Hochberg). kB: of the weights at the "
+    "bits they have. Cost: training seconds of a run and of all runs it needs, but for the teacher's and the making of "
+    "images; all methods train for the same number of epochs unless their recipe says otherwise."
+)
+
+
+def write_gains(config: Config, results: Path) -> None:
+    """Write gains.{csv,md} and the figures gains, cost and data into ``results``/gains."""
+    from kdbench.report.gains.cost import draw_cost
+    from kdbench.report.gains.limited_data import draw_data
+    from kdbench.report.gains.over_scratch import draw_gains
+    from kdbench.report.survey.claims import write_survey_claims
+
+    folder, table = results / "gains", gain_table(config, read_results(results))
+    write_text(folder / "gains.csv", table.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "gains.md", gain_markdown(config, table))
+    if has_claims_on([lesson.method for lesson in Plan(config).lessons]):
+        write_survey_claims(config, results)
+    for name, draw in (("gains", draw_gains), ("cost", draw_cost), ("data", draw_data)):
+        save(draw(config, table), folder / name)

@@ -1,0 +1,183 @@
+"""The figures as the page shows them: data URIs and captions; and what a study's variations found, with its figure."""
+
+import base64
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from markupsafe import Markup
+from PIL import Image
+
+from kdbench.config import Config
+from kdbench.errors import KdbenchError
+from kdbench.report.figures.gallery import nothing_to_show
+from kdbench.report.page.cells import number, read_rows
+from kdbench.variations import GROUPS
+
+LARGEST_SVG = 100_000  # bytes; of a larger figure the PNG is shown, so that the page stays small
+COLOURS = 24
+UNQUOTED = " =:/,;()'"  # in a data URI within a quoted attribute
+PHOTOGRAPHS = (4, 5)  # figures that show images, which no colour scheme may change
+HEADINGS = {
+    "gains": "What each method gains",
+    "sensitivity": "What the paper leaves unsaid",
+    "further": "More students, more epochs",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A data URI, and the picture's natural width in CSS pixels."""
+
+    source: str
+    width: float
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the paper, or the study's own; in place of a picture, why there is nothing to show."""
+
+    number: int
+    caption: str
+    picture: Picture | None
+    nothing: str
+    photographs: bool
+    files: list[str]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A picture of a comparison, called ``name``."""
+
+    name: str
+    caption: str
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a comparison says: a paragraph, figures, and the files behind them."""
+
+    group: str
+    heading: str
+    text: str
+    plots: list[Plot]
+    files: list[str]
+
+
+def figures(config: Config, results: Path) -> list[Figure]:
+    found = []
+    for place, caption in captions(config).items():
+        stem = f"figures/figure{place}"
+        files = [f"{stem}.{kind}" for kind in ("csv", "svg", "png")] + (["results.csv"] if place == 3 else [])
+        empty = place in PHOTOGRAPHS and not read_rows(results / f"{stem}.csv")
+        nothing = nothing_to_show(place, config, results) if empty else ""
+        drawing = None if nothing else picture(results / f"{stem}.svg", "figures")
+        found.append(Figure(place, caption, drawing, nothing, place in PHOTOGRAPHS, files))
+    return found
+
+
+def picture(svg: Path, target: str) -> Picture:
+    """The figure, or its PNG where it is large; raises KdbenchError naming the ``target`` that draws it."""
+    try:
+        content = compact(svg.read_text(encoding="utf-8"))
+        points = re.search(r"<svg[^>]*\bwidth='([\d.]+)pt'", content)
+        width = float(points[1]) * 96 / 72 if points else 672.0
+        if len(content) > LARGEST_SVG:
+            png = base64.b64encode(few_colours(svg.with_suffix(".png"))).decode()
+            return Picture(f"data:image/png;base64,{png}", width)
+    except FileNotFoundError as error:
+        raise KdbenchError(f"{error.filename}: no such file: run `snakemake {target}`") from None
+    # Safe as it is: quoted already, but for what may stand in an attribute within double quotes.
+    return Picture(Markup(f"data:image/svg+xml,{quote(content, safe=UNQUOTED).replace('://', '%3A//')}"), width)  # noqa: S704
+
+
+def few_colours(png: Path) -> bytes:
+    """A PNG of as many colours as a drawing needs, a quarter of its size."""
+    buffer = io.BytesIO()
+    with Image.open(png) as image:
+        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def compact(svg: str) -> str:
+    """An SVG without indentation, comments, names of its parts and digits that no screen shows."""
+
+    def shorter(number: re.Match[str]) -> str:
+        return f"{float(number[0]):.{1 if abs(float(number[0])) >= 10 else 3}f}".rstrip("0").rstrip(".")
+
+    body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    body = re.sub(r"(?<![\w.#])-?\d+\.\d{2,}(?![\w.])", shorter, body).replace('"', "'")
+    body = re.sub(r"<g id='[^']*'", "<g", body).replace("DejaVuSans-", "D")  # names that only people read
+    body = body.replace("xlink:href", "href")
+    body = re.sub(r"(<use href='#\w+') transform='translate\((-?[\d.]+)(?: 0)?\)'/>", r"\1 x='\2'/>", body)  # letters
+    return re.sub(r"(?<=>) (?=<)|(?<=\d) (?=[LQMCz])|(?<=[LQMC]) (?=[\d-])", "", re.sub(r"\s+", " ", body))
+
+
+def captions(config: Config) -> dict[int, str]:
+    first = config.students[0].name
+    second = config.students[1].name if len(config.students) > 1 else "a second student"
+    return {
+        1: "The architecture and the ingredients of one student's loss, as this study is configured.",
+        2: "Training loss over epochs, a panel a student. Each method minimises an objective of its own, so the "
+        "heights of different methods do not compare.",
+        3: "Training accuracy over epochs, a panel a student, measured while learning; the open markers beside the "
+        "last epoch are test accuracies.",
+        4: f"Test images that {first} gets wrong from scratch, its teacher right, and {first} right by vanilla "
+        "distillation.",
+        5: f"Test images that {first} from scratch and the teacher get wrong, {second} right as its peer, and {first} "
+        "right by Teacher-Student-Peer learning.",
+        6: "Not in the paper: each gain it reports, this study's with its 95 % interval over seeds, and what single "
+        "runs of the two methods differ by through chance alone.",
+    }
+
+
+PLOTS = {
+    "gains": {
+        "gains": "Each method's gain over training from scratch, in percentage points of test accuracy, with its 95 % "
+        "interval over seeds; the dashed line is vanilla distillation.",
+        "cost": "Accuracy against the size of the weights and against the seconds of training, of a method's run and "
+        "of all runs it needs; the line joins the methods that no other matches for less.",
+        "data": "Accuracy against the share of the training images that is kept, with standard deviations over seeds.",
+    },
+    "sensitivity": {
+        "sensitivity": "What one choice that the paper leaves unsaid changes, made the other way: a dot a cell of "
+        "Table 2, with its 95 % interval over seeds; coloured where significant.",
+    },
+    "further": {
+        "further": "Gain over scratch against the number of peers and of epochs, with 95 % intervals over seeds.",
+    },
+}
+
+
+def findings(results: Path) -> list[Findings]:
+    """Of the comparison of all methods, and of each group of variations that has been compared with the study."""
+    found = []
+    for group in ("gains", *GROUPS):
+        folder = results / group
+        text = folder / f"{group}.md"
+        if text.exists():
+            found.append(
+                Findings(
+                    group=group,
+                    heading=HEADINGS[group],
+                    text=" ".join(text.read_text(encoding="utf-8").split("\n\n", 1)[0].split()),
+                    plots=[
+                        Plot(name, caption, picture(folder / f"{name}.svg", group))
+                        for name, caption in PLOTS[group].items()
+                        if name != "data" or tried_with_fewer_images(folder / "gains.csv")
+                    ],
+                    files=[f"{group}/{path.name}" for kind in ("csv", "md", "svg") for path in files(folder, kind)],
+                )
+            )
+    return found
+
+
+def files(folder: Path, kind: str) -> list[Path]:
+    return sorted(folder.glob(f"*.{kind}"))
+
+
+def tried_with_fewer_images(gains: Path) -> bool:
+    return any(number(row["fraction"]) != 1 for row in read_rows(gains))
