@@ -2,7 +2,8 @@
 #
 #   snakemake                                      the paper itself: config.yaml
 #   snakemake --configfile presets/digits.yaml     a preset over it, into its own results folder
-#   snakemake plan | baselines | tables | figures | claims | report | gains | sensitivity | further
+#   snakemake plan | baselines | tables | figures | claims | report | gains | survey | sensitivity |
+#             further
 from snakemake.utils import min_version
 
 min_version("9.19")
@@ -31,6 +32,7 @@ localrules:
     claims,
     report,
     gains,
+    survey,
     plan,
 
 
@@ -78,6 +80,12 @@ rule report:
 rule gains:
     input:
         rules.compare_methods.output,
+
+
+rule survey:
+    input:
+        rules.compare_methods.output,
+        rules.draw_survey.output,
 
 
 rule plan:

@@ -23,6 +23,7 @@ COLOURS = 256
 def take(browser: Browser, page: Path, target: Path, size: ViewportSize, scheme: Scheme, section: str = "") -> None:
     """Write what a window of this size shows of ``page``, from ``section`` on."""
     shown = browser.new_page(viewport=size, color_scheme=scheme, device_scale_factor=SCALE)
+    shown.set_default_timeout(0)  # however busy the machine is
     shown.goto(f"{page.resolve().as_uri()}#{section}")
     with Image.open(io.BytesIO(shown.screenshot())) as image:
         image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)

@@ -150,6 +150,15 @@ def test_snakemakes_own_report_has_every_figure_and_table_with_category_label_an
         assert result["labels"] and result["caption"]
 
 
+def test_the_survey_is_a_target_with_its_tables_and_figures(demo, snakemake):
+    jobs = planned(snakemake(demo, "-n", "survey", *DIGITS))
+    assert set(jobs) == {"draw_survey", "survey", "total"}
+    snakemake(demo, "survey", *DIGITS)
+    made = {path.name for path in (demo / "results/digits/survey").iterdir()}
+    assert {f"survey-{name}.csv" for name in ("table1", "table2", "further")} <= made
+    assert {f"survey-figure{number}.svg" for number in range(1, 7)} <= made
+
+
 def test_the_demo_repeated_elsewhere_gives_the_same_bits(demo, clone, snakemake):
     again = clone("again")
     snakemake(again, *DIGITS)

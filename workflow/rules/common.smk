@@ -65,6 +65,7 @@ GPU = {**(NO_GPU if CONFIG.device == "cpu" else ONE_GPU), "slots_per_gpu": CONFI
 # What the comparison of all methods draws.
 GAINS = {"gains": "gain over scratch", "cost": "accuracy against size and cost", "data": "accuracy with fewer images"}
 
+SURVEY_TABLES = ("table1", "table2", "further")
 HAS_SURVEY_CLAIMS = has_claims_on([lesson.method for lesson in PLAN.lessons])
 
 # What the comparisons of a study's variations write beside a text and a figure.

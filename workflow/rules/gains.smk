@@ -1,4 +1,4 @@
-# Every method of the study beside training from scratch and vanilla distillation: gain, size, cost, fewer images.
+# Every method of the study beside training from scratch and vanilla distillation, and where recipes stand in the survey.
 
 
 rule compare_methods:
@@ -34,3 +34,30 @@ rule compare_methods:
         code=report_code("kdbench.report.gains.table"),
     shell:
         "python3 -m kdbench gains --config {params.config:q} --results {params.results:q} > {log:q} 2>&1"
+
+
+rule draw_survey:
+    output:
+        tables=report(
+            expand("<results>/survey/survey-{name}.csv", name=SURVEY_TABLES),
+            caption="../report/survey.rst",
+            category="Survey",
+            labels={"shows": "works and their choices"},
+        ),
+        texts=expand("<results>/survey/survey-{name}.{kind}", name=SURVEY_TABLES, kind=["md", "tex"]),
+        svg=report(
+            expand("<results>/survey/survey-figure{number}.svg", number=range(1, 7)),
+            caption="../report/survey.rst",
+            category="Survey",
+            labels={"shows": "choices and who makes them"},
+        ),
+        png=expand("<results>/survey/survey-figure{number}.png", number=range(1, 7)),
+    log:
+        "<results>/logs/draw_survey.log",
+    resources:
+        **NO_GPU,
+    params:
+        folder=f"{RESULTS}/survey",
+        code=[report_code(f"kdbench.report.survey.{module}")({}) for module in ("tables", "figures")],
+    shell:
+        "python3 -m kdbench methods --tables {params.folder:q} --figures {params.folder:q} > {log:q} 2>&1"
