@@ -135,7 +135,6 @@ def trained(jobs):
     return {rule: count for rule, count in jobs.items() if rule in TRAINING_RULES + MENTOR_RULES}
 
 
-@pytest.mark.slow
 def test_snakemakes_own_report_has_every_figure_and_table_with_category_label_and_caption(demo, snakemake, tmp_path):
     done = snakemake(demo, "--report", tmp_path / "report.html", *DIGITS)
     assert done.returncode == 0, done.stderr
@@ -159,6 +158,7 @@ def test_the_survey_is_a_target_with_its_tables_and_figures(demo, snakemake):
     assert {f"survey-figure{number}.svg" for number in range(1, 7)} <= made
 
 
+@pytest.mark.slow
 def test_the_demo_repeated_elsewhere_gives_the_same_bits(demo, clone, snakemake):
     again = clone("again")
     snakemake(again, *DIGITS)
