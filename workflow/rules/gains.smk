@@ -57,7 +57,8 @@ rule draw_survey:
     resources:
         **NO_GPU,
     params:
-        folder=f"{RESULTS}/survey",
+        results=results_folder,
         code=[report_code(f"kdbench.report.survey.{module}")({}) for module in ("tables", "figures")],
     shell:
-        "python3 -m kdbench methods --tables {params.folder:q} --figures {params.folder:q} > {log:q} 2>&1"
+        "python3 -m kdbench methods --tables {params.results:q}/survey --figures {params.results:q}/survey"
+        " > {log:q} 2>&1"
