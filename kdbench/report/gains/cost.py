@@ -93,7 +93,8 @@ def draw_panel(axes: Axes, rows: pd.DataFrame, price: Price) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if paid.max() < WIDE * paid.min() else (1, 3)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlim(paid.min() / 1.6, paid.max() * 1.6)
+    beyond = max(1.6, (10 * paid.min() / paid.max()) ** 0.5)  # a power of ten at least, so that there are numbers to it
+    axes.set_xlim(paid.min() / beyond, paid.max() * beyond)
     axes.set_ylim(low, rows["accuracy"].max() + 0.12 * (rows["accuracy"].max() - low))
     beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.03), "borderaxespad": 0.2}
     axes.legend(handles=handles, handlelength=0, handletextpad=0, fontsize=LETTERS, labelcolor=FRONT, **beside)
