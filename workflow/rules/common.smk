@@ -145,9 +145,9 @@ def selection_file():
     return ["<results>/selection.json"] if any(lesson.tuning for lesson in PLAN.lessons) else []
 
 
-def report_code(module):
+def report_code(*modules):
     """Digest of what a step of the report depends on: its code, and the recipes, for their titles."""
-    return lambda wildcards: [code_digest(module), *(recipe.model_dump_json() for recipe in PLAN.recipes)]
+    return lambda wildcards: [code_digest(*modules), *(recipe.model_dump_json() for recipe in PLAN.recipes)]
 
 
 def lessons_by_seeds():

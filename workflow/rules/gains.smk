@@ -58,7 +58,7 @@ rule draw_survey:
         **NO_GPU,
     params:
         results=results_folder,
-        code=[report_code(f"kdbench.report.survey.{module}")({}) for module in ("tables", "figures")],
+        code=report_code("kdbench.report.survey.tables", "kdbench.report.survey.figures"),
     shell:
         "python3 -m kdbench methods --tables {params.results:q}/survey --figures {params.results:q}/survey"
         " > {log:q} 2>&1"

@@ -17,19 +17,14 @@ def verdict_counts(claims: list[dict[str, str]]) -> list[dict[str, Any]]:
 def claim_rows(claims: list[dict[str, str]]) -> list[dict[str, Any]]:
     rows = []
     for claim in claims:
-        low, high = number(claim["low"]), number(claim["high"])
         rows.append(
             {
                 "id": claim["id"],
                 "text": claim["claim"],
                 "section": claim["section"],
                 "paper": points(number(claim["paper"])),
-                "ours": points(number(claim["ours"])),
-                "interval": Cell(interval(low, high), low),
-                "seeds": Cell(claim["n"], number(claim["n"])),
-                **verdict(claim["verdict"]),
+                **found(claim),
                 "same_size": claim["same_size"] or DASH,
-                "p_adjusted": p_value(number(claim["p_adjusted"])),
                 "mcnemar_p": p_value(number(claim["mcnemar_p"])),
                 "note": claim["note"],
             }
@@ -38,24 +33,29 @@ def claim_rows(claims: list[dict[str, str]]) -> list[dict[str, Any]]:
 
 
 def survey_rows(claims: list[dict[str, str]]) -> list[dict[str, Any]]:
-    rows = []
-    for claim in claims:
-        low, high = number(claim["low"]), number(claim["high"])
-        rows.append(
-            {
-                "text": claim["claim"],
-                "work": claim["work"],
-                "compared": claim["compared"],
-                "learner": claim["learner"] or DASH,
-                "survey": claim["survey"] or DASH,
-                "ours": points(number(claim["ours"])),
-                "interval": Cell(interval(low, high), low),
-                "seeds": Cell(f"{number(claim['n']):.0f}" if claim["n"] else DASH, number(claim["n"])),
-                **verdict(claim["verdict"]),
-                "p_adjusted": p_value(number(claim["p_adjusted"])),
-            }
-        )
-    return rows
+    return [
+        {
+            "text": claim["claim"],
+            "work": claim["work"],
+            "compared": claim["compared"],
+            "learner": claim["learner"] or DASH,
+            "survey": claim["survey"] or DASH,
+            **found(claim),
+        }
+        for claim in claims
+    ]
+
+
+def found(claim: dict[str, str]) -> dict[str, Any]:
+    """What a study has found of a claim, the paper's or the survey's."""
+    low, high, seeds = (number(claim[column]) for column in ("low", "high", "n"))
+    return {
+        "ours": points(number(claim["ours"])),
+        "interval": Cell(interval(low, high), low),
+        "seeds": Cell(DASH if seeds is None else f"{seeds:.0f}", seeds),
+        "p_adjusted": p_value(number(claim["p_adjusted"])),
+        **verdict(claim["verdict"]),
+    }
 
 
 def verdict(name: str) -> dict[str, Any]:

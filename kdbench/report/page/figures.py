@@ -169,14 +169,14 @@ def findings(results: Path) -> list[Findings]:
                         for name, caption in PLOTS[group].items()
                         if name != "data" or tried_with_fewer_images(folder / "gains.csv")
                     ],
-                    files=[f"{group}/{path.name}" for kind in ("csv", "md", "svg") for path in files(folder, kind)],
+                    files=[
+                        f"{group}/{path.name}"
+                        for end in ("csv", "md", "svg")
+                        for path in sorted(folder.glob(f"*.{end}"))
+                    ],
                 )
             )
     return found
-
-
-def files(folder: Path, kind: str) -> list[Path]:
-    return sorted(folder.glob(f"*.{kind}"))
 
 
 def tried_with_fewer_images(gains: Path) -> bool:
