@@ -173,6 +173,7 @@ def compare(arguments: argparse.Namespace) -> None:
     from kdbench.report.page.compare import write_comparison
 
     write_comparison(arguments.folders, arguments.output)
+    print(arguments.output)
 
 
 def plan(arguments: argparse.Namespace) -> None:

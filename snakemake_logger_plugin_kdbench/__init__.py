@@ -27,8 +27,8 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import OutputSettingsLoggerInterface
 
-from snakemake_logger_plugin_kdbench import executor, lines
-from snakemake_logger_plugin_kdbench.epochs import modified, progress_file, read_epoch_report
+from snakemake_logger_plugin_kdbench import command_line, lines
+from snakemake_logger_plugin_kdbench.epochs import modified, progress_file, read_epoch_report, taken_over
 from snakemake_logger_plugin_kdbench.plain import PlainDisplay
 from snakemake_logger_plugin_kdbench.progress import Job, Progress
 from snakemake_logger_plugin_kdbench.terminal import TerminalDisplay
@@ -51,8 +51,8 @@ _RESTART = re.compile(r"Trying to restart job (\d+)")
 _WITHOUT_OUTPUT = re.compile(r"^Job (\d+)\s+completed successfully, but", re.MULTILINE)
 _FILES_READ_AT_ONCE = 64
 
-if _missing := executor.complaint(sys.argv):
-    atexit.register(print, _missing, file=sys.stderr)  # below the usage that Snakemake prints
+if _mistake := command_line.complaint(sys.argv):
+    atexit.register(print, _mistake, file=sys.stderr)  # below what Snakemake prints
 
 
 class LogHandler(LogHandlerBase):
@@ -217,6 +217,7 @@ class LogHandler(LogHandlerBase):
         job = self._progress.finished(record.__dict__["job_id"], record.created)
         # A rule without output, such as `all`, only stands for what it asks for.
         if job is not None and job.has_output:
+            job.taken = job.progress_file is not None and taken_over(job.progress_file)
             self._display.say_of_job(lines.finished_line(job, record.created), self._progress, record.created)
 
     def _on_failure(self, record: logging.LogRecord) -> None:

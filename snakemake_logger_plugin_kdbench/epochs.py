@@ -34,6 +34,11 @@ def modified(path: Path) -> int | None:
         return None
 
 
+def taken_over(progress_file: Path) -> bool:
+    """Whether the job linked the results of another study in place of training."""
+    return progress_file.with_name("metrics.json").is_symlink()
+
+
 def read_epoch_report(path: Path, leftover: int | None = None) -> EpochReport | None:
     """What the file says; None if it is missing, garbled, or still the one an earlier run left (`modified` then)."""
     written = modified(path)

@@ -104,8 +104,9 @@ def running_line(job: Job, now: float) -> Line:
 
 
 def finished_line(job: Job, now: float) -> Line:
-    """`✓ vanilla lenet seed 1  12 s`."""
-    return [("✓ ", "green"), (job_name(job), ""), (f"  {duration(job.seconds(now))}", "dim")]
+    """`✓ vanilla lenet seed 1  12 s`, and whether its runs were taken from another study."""
+    taken = " · taken from another study" if job.taken else ""
+    return [("✓ ", "green"), (job_name(job), ""), (f"  {duration(job.seconds(now))}{taken}", "dim")]
 
 
 def interrupted_line(job: Job, now: float) -> Line:

@@ -22,6 +22,7 @@ class Job:
     logs: list[str] = field(default_factory=list)
     has_output: bool = True
     interrupted: bool = False
+    taken: bool = False
     progress_file: Path | None = None
     leftover: int | None = None
     report: EpochReport | None = None

@@ -17,7 +17,13 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 import snakemake_logger_plugin_kdbench as plugin
 from snakemake_logger_plugin_kdbench import lines
-from snakemake_logger_plugin_kdbench.epochs import EpochReport, modified, progress_file, read_epoch_report
+from snakemake_logger_plugin_kdbench.epochs import (
+    EpochReport,
+    modified,
+    progress_file,
+    read_epoch_report,
+    taken_over,
+)
 from snakemake_logger_plugin_kdbench.plain import PlainDisplay
 from snakemake_logger_plugin_kdbench.progress import Job, Progress
 from snakemake_logger_plugin_kdbench.terminal import drawing
@@ -182,7 +188,10 @@ def test_durations_read_naturally():
 
 
 def test_a_finished_job_is_one_line():
-    assert lines.plain(lines.finished_line(job(1, student="lenet", seed="1"), 12.2)) == "✓ vanilla lenet seed 1  12 s"
+    done = job(1, student="lenet", seed="1")
+    assert lines.plain(lines.finished_line(done, 12.2)) == "✓ vanilla lenet seed 1  12 s"
+    done.taken = True
+    assert lines.plain(lines.finished_line(done, 1)) == "✓ vanilla lenet seed 1  1 s · taken from another study"
 
 
 def test_a_failed_job_shows_its_log_and_the_end_of_it(tmp_path):
@@ -253,6 +262,14 @@ def test_only_jobs_that_write_metrics_report_epochs():
     assert progress_file(["runs/a/history.csv", "runs/a/metrics.json"]) == Path("runs/a/progress.json")
     assert progress_file(["runs/a/metrics.json (update)"]) == Path("runs/a/progress.json")
     assert progress_file(["report.html"]) is None
+
+
+def test_results_that_are_links_were_taken_from_another_study(tmp_path):
+    (tmp_path / "metrics.json").write_text("{}")
+    assert not taken_over(tmp_path / "progress.json")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/metrics.json").symlink_to("../metrics.json")
+    assert taken_over(tmp_path / "taken/progress.json")
 
 
 def test_an_epoch_report_is_read(tmp_path):
