@@ -10,6 +10,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from safetensors.numpy import save_file
+from scipy import stats
 
 from kdbench.errors import KdbenchError
 from kdbench.report.collect import read_results, write_results
@@ -284,12 +285,13 @@ def test_the_papers_gains_stand_beside_ours_and_what_single_runs_differ_by(tmp_p
     gain = found["lenet: vanilla over scratch"]
     assert (gain.number, gain.ours.n) == (1.52, 3)
     assert gain.ours.mean == pytest.approx((1.0 + 1.5 + 1.0) / 3)
-    spread = np.hypot(np.std(tests["scratch"], ddof=1), np.std(tests["vanilla"], ddof=1))
-    assert gain.chance == pytest.approx(1.96 * spread)
+    scratch, vanilla = (np.var(tests[method], ddof=1) for method in ("scratch", "vanilla"))
+    freedom = (scratch + vanilla) ** 2 / (scratch**2 / 2 + vanilla**2 / 2)
+    assert gain.chance == pytest.approx(stats.t.ppf(0.975, freedom) * np.sqrt(scratch + vanilla))
     assert not gain.shows
     # LeNet's TSP is said to be no gain, and of two students the better is no gain of either.
     assert not [label for label in found if label.startswith("lenet: TSP") or "scratch over scratch" in label]
-    assert "A single run of each method would show" in words(draw(6, config))
+    assert "are larger than a single run of each method may differ" in words(draw(6, config))
 
 
 def test_figure_1_numbers_students_as_the_tables_do(tmp_path):

@@ -9,6 +9,7 @@ from scipy import stats
 from kdbench.report.statistics import (
     adjusted,
     calibration_error,
+    chance_between,
     mcnemar_p,
     paired_difference,
     sample,
@@ -114,6 +115,28 @@ def test_seeds_needed_are_the_textbooks():
     assert seeds_needed(1e-6, 1.0) is None
     assert seeds_needed(1.0, 0.0) is None
     assert seeds_needed(1.0, float("nan")) is None
+
+
+@pytest.mark.parametrize("test", ["comparable", "no worse"])
+def test_seeds_needed_to_exclude_a_difference_exclude_it_in_four_studies_of_five(test):
+    margin, needed = 1.0, seeds_needed(1.0, 1.2, test)
+    studies = [sample(row) for row in np.random.default_rng(1).normal(0.0, 1.2, (4000, needed))]
+    above, below = (
+        [study.p(side, tail) < 0.05 for study in studies] for side, tail in ((-margin, "greater"), (margin, "less"))
+    )
+    excluded = np.array(above) & (np.array(below) | (test == "no worse"))
+    assert 0.78 < excluded.mean() < 0.85
+
+
+def test_two_runs_lie_further_apart_by_chance_than_said_in_one_pair_of_twenty():
+    random, apart, said = np.random.default_rng(2), [], []
+    for _ in range(4000):
+        first, second = random.normal(0.0, 1.0, 6), random.normal(0.0, 3.0, 4)
+        said.append(chance_between(sample(first[:-1]), sample(second[:-1])))
+        apart.append(abs(first[-1] - second[-1]))
+    assert 0.03 < np.mean(np.array(apart) > said) < 0.08
+    assert math.isnan(chance_between(sample([1.0]), sample([1.0, 2.0])))
+    assert chance_between(sample([1.0, 1.0]), sample([1.0, 1.0])) == 0.0
 
 
 def test_the_calibration_error_weighs_each_bins_gap_by_its_images():

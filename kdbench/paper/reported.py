@@ -17,7 +17,7 @@ from kdbench.config import Criterion, LossWeights, Section, Student, check_secti
 
 Role = Literal["S1", "S2", "S3"]
 Figure = Literal["train_accuracy", "test_accuracy"]
-Kind = Literal["above", "not above", "comparable"]
+Kind = Literal["above", "not above", "no worse", "comparable"]
 
 
 class PaperStudent(Section):

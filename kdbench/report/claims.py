@@ -11,13 +11,14 @@ claims need. Fewer than two seeds decide nothing. Otherwise a claim of kind
 - *not above* is reproduced where the mean differs from 0 and is negative, not reproduced where it is positive.
 - *comparable* is reproduced where the mean lies within the margin on both sides of 0 (two one-sided tests), the largest
   difference the paper calls comparable, and not reproduced where it lies beyond.
+- *no worse* is reproduced where the mean lies above minus that margin, and not reproduced where it lies below.
 
 All else is undecided, and told with how many seeds an effect of the paper's size would probably show; what the study
 lacks the student or the runs for is not tested. McNemar's p-value, on the predictions of the first common seed, is
 information only: it speaks of two trained networks, not of two methods.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ from kdbench.report.evidence import Evidence, Study
 from kdbench.report.selection import DECIMALS
 from kdbench.report.statistics import LEVEL, Sample, adjusted, seeds_needed
 from kdbench.report.study_notes import students_line, study_line
-from kdbench.report.text_table import DASH, markdown_table, signed
+from kdbench.report.text_table import interval, markdown_table, p_value, points, signed
 
 Verdict = Literal["reproduced", "not reproduced", "undecided", "not tested"]
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "not reproduced", "undecided", "not tested")
@@ -52,20 +53,23 @@ COLUMNS = [
     "mcnemar_p",
     "note",
 ]
+# Kinds that a margin decides: how a difference lies that bears them out, and one that does not.
+BY_MARGIN: dict[Kind, tuple[str, str]] = {"comparable": ("within ±", "beyond ±"), "no worse": ("above −", "below −")}
 HOW_JUDGED = """\
 Each claim is a difference of two figures, paired by seed: the one said to be above minus the other (where the claim is
-of no improvement or of comparable performance: Teacher-Student-Peer minus the other).
-Ours is its mean over seeds, the interval its 95 % t-interval; all in percentage points of accuracy. Verdicts rest on
-t-tests of these differences at the 5 % level, with p-values adjusted for the number of tests (Benjamini and Hochberg),
-so that an interval beside 0 may not be enough. One seed decides
-nothing. A claim that one is above the other is *reproduced* where the mean is significantly above 0, *not reproduced*
-where it is significantly below 0, or not different from 0 but significantly below the paper's number (an effect of the
-paper's size would have been seen), else *undecided*. Where the paper gives no number, or its own tables speak against
-its sentence, only the side of 0 counts. A claim of no improvement is judged by the side of 0 alone. A claim of
-comparable performance is *reproduced* where the mean lies significantly within ±{margin:g} points, the largest
-difference the paper calls comparable, *not reproduced* where it lies significantly beyond, else *undecided*. *Not
-tested*: the study lacks the student or the runs. Same size: whether the interval holds the paper's number. Seeds
-needed: with how many a t-test would show an effect of the paper's size with 80 % power, at the spread seen here.
+of no improvement or of comparable performance: the one spoken of minus the other). Ours is its mean over seeds, the
+interval its 95 % t-interval; all in percentage points of accuracy. Verdicts rest on t-tests of these differences at the
+5 % level, with p-values adjusted for the number of tests (Benjamini and Hochberg), so that an interval beside 0 may not
+be enough. One seed decides nothing. A claim that one is above the other is *reproduced* where the mean is significantly
+above 0, *not reproduced* where it is significantly below 0, or not different from 0 but significantly below the paper's
+number (an effect of the paper's size would have been seen), else *undecided*. The paper's number, one run's, is taken
+as it stands. Where the paper gives no number, or its own tables speak against its sentence, only the side of 0 counts.
+A claim of no improvement is judged by the side of 0 alone. A claim of comparable performance is *reproduced* where the
+mean lies significantly within ±{margin:g} points, the largest difference the paper calls comparable, *not reproduced*
+where it lies significantly beyond, else *undecided*; one that the first matches or exceeds the second likewise, by
+−{margin:g} alone. *Not tested*: the study lacks the student or the runs. {shared} Same size: whether the interval holds
+the paper's number. Seeds needed: with how many a t-test, before that adjustment, would show an effect of the paper's
+size (of comparable ones: that they do not differ by more than the margin) with 80 % power, at the spread seen here.
 McNemar's p-value compares the two learners' test predictions at their first common seed; it is information and decides
 nothing.
 """
@@ -79,6 +83,8 @@ def deciding_tests(kind: Kind, number: float | None, ours: Sample, margin: float
         within = max(ours.p(-margin, "greater"), ours.p(margin, "less"))
         beyond = ours.p(margin, "greater") if ours.mean > 0 else ours.p(-margin, "less")
         return {"within": within, "beyond": beyond}
+    if kind == "no worse":
+        return {"within": ours.p(-margin, "greater"), "beyond": ours.p(-margin, "less")}
     tests = {"direction": ours.p(0)}
     if kind == "above" and number is not None and number > 0:
         tests["size"] = ours.p(number)
@@ -94,12 +100,13 @@ def verdict_on(
     if ours.n == 1:
         return "undecided", "one seed decides nothing"
     significant = {test for test, value in p.items() if value < LEVEL}
-    if kind == "comparable":
+    if kind in BY_MARGIN:
+        within, beyond = BY_MARGIN[kind]
         if "within" in significant:
-            return "reproduced", f"significantly within ±{margin:g}"
+            return "reproduced", f"significantly {within}{margin:g}"
         if "beyond" in significant:
-            return "not reproduced", f"significantly beyond ±{margin:g}"
-        return "undecided", f"neither within nor beyond ±{margin:g} significantly"
+            return "not reproduced", f"significantly {beyond}{margin:g}"
+        return "undecided", f"neither {within}{margin:g} nor {beyond}{margin:g} significantly"
     if "direction" in significant:
         above = ours.mean > 0
         return (
@@ -129,18 +136,13 @@ def row(evidence: Evidence, p: Mapping[str, float], corrected: Mapping[str, floa
     """A row of claims.csv, from a claim's p-values as they are and corrected for the number of tests."""
     claim, kind, number, ours = evidence.claim, evidence.kind, evidence.number, evidence.ours
     verdict, reason = verdict_on(kind, number, ours, margin, corrected)
-    remark = evidence.remark
-    if kind == "comparable" and ours.low > 0:
-        remark = "and above 0, where the paper saw no improvement"
-    if kind == "above" and number is not None and number < 0:
-        remark = "the paper's own tables speak against this sentence"
-    effect = margin if kind == "comparable" else number
-    needed = seeds_needed(effect, ours.sd) if verdict == "undecided" and effect else None
+    effect = margin if kind in BY_MARGIN else number
+    needed = seeds_needed(effect, ours.sd, kind) if verdict == "undecided" and effect else None
     if needed and effect:
         many = "these seeds" if needed <= ours.n else f"{needed} seeds"
         would = "would probably have shown" if needed <= ours.n else "would probably show"
-        reason += f"; {many} {would} an effect of {signed(effect)}"
-    decisive = "within" if kind == "comparable" else "direction"
+        reason += f"; {many} {would} {sought(kind, effect)}"
+    decisive = "within" if kind in BY_MARGIN else "direction"
     return {
         "id": claim.id,
         "claim": claim.text,
@@ -156,8 +158,28 @@ def row(evidence: Evidence, p: Mapping[str, float], corrected: Mapping[str, floa
         "same_size": "" if number is None or ours.n < 2 else "yes" if ours.holds(number) else "no",
         "seeds_needed": needed,
         "mcnemar_p": short(evidence.mcnemar_p),
-        "note": evidence.missing or "; ".join(filter(None, [reason, remark])),
+        "note": evidence.missing or "; ".join(filter(None, [reason, *remarks(evidence, margin)])),
     }
+
+
+def sought(kind: Kind, effect: float) -> str:
+    """What seeds enough would show, were it so."""
+    return {
+        "comparable": f"no difference beyond ±{effect:g}",
+        "no worse": f"no difference below −{effect:g}",
+    }.get(kind, f"an effect of {signed(effect)}")
+
+
+def remarks(evidence: Evidence, margin: float) -> Iterator[str]:
+    """What a reader should know beside the verdict."""
+    kind, number = evidence.kind, evidence.number
+    yield evidence.remark
+    if number is None:
+        return
+    if (kind == "above" and number < 0) or (kind == "comparable" and abs(number) > margin):
+        yield "the paper's own numbers of this student speak against this sentence"
+    elif kind == "comparable" and number < 0 < evidence.ours.low:
+        yield "and above 0, where the paper's is below"
 
 
 def short(p: float | None) -> float | None:
@@ -185,7 +207,7 @@ def claims_markdown(config: Config, judged: pd.DataFrame, paper: Paper) -> str:
             row["section"],
             points(row["paper"]),
             points(row["ours"]),
-            DASH if pd.isna(row["low"]) else f"{points(row['low'])} to {points(row['high'])}",
+            interval(row["low"], row["high"]),
             str(row["n"]),
             p_value(row["p_adjusted"]),
             row["verdict"],
@@ -200,17 +222,18 @@ def claims_markdown(config: Config, judged: pd.DataFrame, paper: Paper) -> str:
         study_line(config),
         *filter(None, [students_line(config, paper)]),
         markdown_table(headers, rows, "llrrrrrllrl"),
-        HOW_JUDGED.format(margin=paper.comparable_margin).replace("\n", " ").strip(),
+        how_judged(config, paper),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def p_value(value: float | None) -> str:
-    return "" if value is None or pd.isna(value) else f"{value:.2g}"
-
-
-def points(value: float | None) -> str:
-    return DASH if value is None or pd.isna(value) else signed(value)
+def how_judged(config: Config, paper: Paper) -> str:
+    """How verdicts come about, in Markdown, and what this study's intervals do not know of."""
+    teacher = "" if config.teacher.one_per_seed else "one teacher and "
+    shared = (
+        f"The seeds share {teacher}one choice of weights, so that intervals hold the chance of the other runs alone."
+    )
+    return HOW_JUDGED.format(margin=paper.comparable_margin, shared=shared).replace("\n", " ").strip()
 
 
 def write_claims(config: Config, results: Path) -> None:

@@ -11,9 +11,9 @@ from kdbench.errors import KdbenchError
 from kdbench.paper.reported import Claim, Kind, Paper, SelectionClaim, Side
 from kdbench.plan import Plan
 from kdbench.report.collect import by_seed
+from kdbench.report.selected import selected_weights
 from kdbench.report.selection import tune_run
 from kdbench.report.statistics import Sample, mcnemar_p, paired_difference, sample
-from kdbench.report.tables import selected_weights
 
 
 @dataclass

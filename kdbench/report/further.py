@@ -35,7 +35,7 @@ from kdbench.report.style import (
     study_note,
     words_figure,
 )
-from kdbench.report.text_table import DASH, markdown_table, records, signed
+from kdbench.report.text_table import interval, markdown_table, p_value, records, signed
 from kdbench.variations import variations
 
 COLUMNS = ["change", "method", "run", "student", "peers", "epochs", "n", "gain", "low", "high"]
@@ -193,7 +193,7 @@ def text(config: Config, table: pd.DataFrame, found: pd.DataFrame) -> str:
             signed(row["difference"]),
             interval(row["low"], row["high"]),
             str(row["n"]),
-            DASH if pd.isna(row["p_adjusted"]) else f"{row['p_adjusted']:.2g}",
+            p_value(row["p_adjusted"]),
         ]
         for row in records(found)
     ]
@@ -217,10 +217,6 @@ def text(config: Config, table: pd.DataFrame, found: pd.DataFrame) -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def interval(low: float, high: float) -> str:
-    return DASH if pd.isna(low) else f"{signed(low)} to {signed(high)}"
 
 
 def write_further(config: Config, results: Path) -> None:

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kdbench.config import Config
-from kdbench.errors import KdbenchError
 from kdbench.plan import Plan
-from kdbench.report.collect import read_results
-from kdbench.report.tables import selected_weights
+from kdbench.report.selected import find_selection
 from kdbench.run import Run, Term
 
 if TYPE_CHECKING:
@@ -102,11 +100,3 @@ def weight_symbols(config: Config, run: Run) -> list[str]:
         symbols = [r"\alpha", r"(1-\alpha)"]
         return symbols if config.vanilla.alpha_weighs == "labels" else symbols[::-1]
     return [GREEK[place % len(GREEK)] for place in range(len(run.objective))]
-
-
-def find_selection(config: Config, results: Path) -> dict[str, Any]:
-    """What selection.json holds, from results.csv; empty where nothing has been selected yet."""
-    try:
-        return selected_weights(config, read_results(results))
-    except KdbenchError:
-        return {}

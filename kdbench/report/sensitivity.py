@@ -25,7 +25,7 @@ from kdbench.report.statistics import LEVEL, adjusted, paired_difference
 from kdbench.report.study_notes import study_line
 from kdbench.report.style import GREY, PAGE, SMALL, house_style, new_figure, save, study_note, words_figure
 from kdbench.report.tables import table2
-from kdbench.report.text_table import DASH, markdown_table, records, signed
+from kdbench.report.text_table import DASH, interval, markdown_table, p_value, records, signed
 from kdbench.variations import variations
 
 EFFECT_COLUMNS = ["change", "experiment", "run", "student", "n", "base", "effect", "low", "high", "p", "p_adjusted"]
@@ -156,9 +156,9 @@ def text(found: pd.DataFrame, verdicts: pd.DataFrame, near: pd.DataFrame, config
             cell["student"],
             f"{cell['base']:.2f}",
             signed(cell["effect"]),
-            DASH if pd.isna(cell["low"]) else f"{signed(cell['low'])} to {signed(cell['high'])}",
+            interval(cell["low"], cell["high"]),
             str(cell["n"]),
-            "" if pd.isna(cell["p_adjusted"]) else f"{cell['p_adjusted']:.2g}",
+            p_value(cell["p_adjusted"]),
         ]
         for cell in cells
     ]

@@ -84,25 +84,45 @@ def adjusted(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in multipletests(p_values, alpha=LEVEL, method="fdr_bh")[1]] if len(p_values) else []
 
 
-def seeds_needed(effect: float, sd: float) -> int | None:
-    """Seeds with which a paired t-test at the 5 % level sees ``effect`` with 80 % power at this spread of differences.
+def seeds_needed(effect: float, sd: float, test: str = "above") -> int | None:
+    """Seeds with which t-tests at the 5 % level have 80 % power at this spread ``sd`` of paired differences.
 
-    None where there is no spread to go by, no effect, or more than 10,000 would be needed.
+    The power to see a difference of ``effect``; of the test "no worse", to see that none is as far below, and of
+    "comparable", on neither side, where there is no difference. None where there is no spread to go by, no effect, or
+    more than 10,000 would be needed.
     """
     from statsmodels.stats.power import TTestPower
 
     if not effect or not sd > 0:
         return None
     size, power = abs(effect) / sd, TTestPower().power
+    alternative = "larger" if test in ("no worse", "comparable") else "two-sided"
+    # Comparable: both one-sided tests must see it, each of which fails as often.
+    enough = 1 - (1 - POWER) / 2 if test == "comparable" else POWER
     low, high = 2, 2
-    while power(size, high, LEVEL) < POWER:
+    while power(size, high, LEVEL, alternative=alternative) < enough:
         low, high = high + 1, 2 * high
         if low > MOST_SEEDS:
             return None
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if power(size, middle, LEVEL) >= POWER else (middle + 1, high)
+        seen = power(size, middle, LEVEL, alternative=alternative)
+        low, high = (low, middle) if seen >= enough else (middle + 1, high)
     return low
+
+
+def chance_between(first: Sample, second: Sample) -> float:
+    """How far apart a single run of each would lie by chance alone, with 95 % probability; NaN without a spread.
+
+    Welch's t with Satterthwaite's degrees of freedom: the two spreads are estimates from few runs themselves.
+    """
+    if min(first.n, second.n) < 2:
+        return float("nan")
+    variance = first.sd**2 + second.sd**2
+    if variance == 0:
+        return 0.0
+    freedom = variance**2 / (first.sd**4 / (first.n - 1) + second.sd**4 / (second.n - 1))
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * math.sqrt(variance))
 
 
 def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> float:

@@ -15,7 +15,8 @@ from kdbench.paper.reported import Paper, read_paper
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.experiments import experiment_rows, experiments
 from kdbench.report.regularisation import table3, wide_table3
-from kdbench.report.selection import DECIMALS, select_by, tune_run
+from kdbench.report.selected import selected_weights
+from kdbench.report.selection import DECIMALS, tune_run
 from kdbench.report.statistics import Sample, sample
 from kdbench.report.study_notes import notes, student_headers
 from kdbench.report.text_table import DASH, WideTable, absent, signed, with_sd
@@ -47,19 +48,6 @@ def table1(config: Config, frame: pd.DataFrame, paper: Paper) -> pd.DataFrame:
                 {"weights": format_weights(weights), "student": student, **figures, "chosen_by": chosen_by or None}
             )
     return pd.DataFrame(rows, columns=TABLE1_COLUMNS)
-
-
-def selected_weights(config: Config, frame: pd.DataFrame) -> dict[str, Any]:
-    """What selection.json holds, from results.csv; empty where it lacks a run that the selection needs."""
-
-    def figure(run: str, seed: int, learner: str, name: str) -> float:
-        return by_seed(frame, run, learner, name)[seed]
-
-    students = [student.name for student in config.students]
-    try:
-        return select_by(figure, config.tune.grid, config.tune_seeds, students)
-    except KeyError:
-        return {}
 
 
 def table2(config: Config, frame: pd.DataFrame, paper: Paper) -> pd.DataFrame:

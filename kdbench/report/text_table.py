@@ -104,6 +104,21 @@ def signed(value: float) -> str:
     return f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")
 
 
+def points(value: float | None) -> str:
+    """Percentage points; a dash for none."""
+    return DASH if value is None or math.isnan(value) else signed(value)
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """`+0.10 to +0.35`; a dash for none."""
+    return DASH if DASH in (points(low), points(high)) else f"{points(low)} to {points(high)}"
+
+
+def p_value(value: float | None) -> str:
+    """Two digits; a dash for none."""
+    return DASH if value is None or math.isnan(value) else f"{value:.2g}"
+
+
 def with_sd(mean: str, sd: float | None) -> str:
     """Mean ± standard deviation; the mean alone where there is no spread."""
     return mean if absent(sd) else f"{mean} ± {sd:.2f}"

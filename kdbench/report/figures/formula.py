@@ -5,7 +5,8 @@ from pathlib import Path
 from kdbench.config import Config
 from kdbench.report.diagram import INK
 from kdbench.report.lettering import plain
-from kdbench.report.objective import Ingredient, find_selection, peers_of
+from kdbench.report.objective import Ingredient, peers_of
+from kdbench.report.selected import find_selection
 from kdbench.run import Run
 
 EQUALS, PLUS = "$=$", "$+$"

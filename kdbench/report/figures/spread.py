@@ -1,10 +1,10 @@
 """Figure 6, this study's own: each of the paper's gains beside what two runs differ by whose seeds alone differ.
 
-A single run of each method shows a gain where it is larger than the grey band: 1.96 times the standard deviation of
-the difference of two runs, one a method, at seeds that have nothing in common.
+A single run of each method shows a gain where it is larger than the grey band: what two runs, one a method, at seeds
+that have nothing in common, differ by through chance alone, with 95 % probability. (Where the paper's number is a mean
+of several runs, as that of students taught in two pairs, so are these.)
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +21,13 @@ from kdbench.report.collect import read_results
 from kdbench.report.evidence import Study
 from kdbench.report.lettering import cut, plain
 from kdbench.report.selection import DECIMALS
-from kdbench.report.statistics import Sample, paired_difference, sample
+from kdbench.report.statistics import Sample, chance_between, paired_difference, sample
 from kdbench.report.style import PAGE, POINTS, SMALL, house_style, new_figure, study_note, words_figure
 
 ROW, HEAD, FOOT = 0.19, 0.35, 0.42  # inches
 LEFT = 0.3  # of the width, for labels
 LABEL = (LEFT - 0.02) * PAGE * POINTS
 OURS, PAPER, BAND = "#0072B2", "#D55E00", "#d9d9d9"
-TWO_SIDED = 1.96  # 95 % of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -58,10 +57,10 @@ def gains(config: Config, results: Path) -> list[Gain]:
         ours = paired_difference(first, second)
         if ours.n < 2:
             continue
-        spread = math.hypot(sample(list(first.values())).sd, sample(list(second.values())).sd)
+        chance = chance_between(sample(list(first.values())), sample(list(second.values())))
         short = {lesson.method: lesson.short for lesson in study.plan.lessons}
         label = f"{sides[0].student}: {short[claim.first.method]} over {short[claim.second.method]}"
-        found.append(Gain(plain(label), claim.number or 0.0, ours, TWO_SIDED * spread))
+        found.append(Gain(plain(label), claim.number or 0.0, ours, chance))
     return found
 
 
@@ -91,8 +90,8 @@ def draw_spread(config: Config, results: Path) -> Figure:
         )
     height = HEAD + ROW * len(found) + FOOT
     note = (
-        f"A single run of each method would show {sum(gain.shows for gain in found)} of the {len(found)} gains: those "
-        "whose diamond lies outside its band."
+        f"Of the {len(found)} gains, {sum(gain.shows for gain in found)} are larger than a single run of each method "
+        "may differ by through chance: those whose diamond lies outside its band."
     )
     figure, share = new_figure(PAGE, height, study_note(config, note))
     whole = height / (1 - share)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdbench.errors import KdbenchError
-from kdbench.report.text_table import DASH, signed
+from kdbench.report import text_table
 
 DEEPEST_SHADE = 10.0  # percentage points at which a difference has its full colour
 
@@ -37,15 +37,11 @@ def number(text: str | None) -> float | None:
 
 
 def points(value: float | None) -> Cell:
-    return Cell(DASH if value is None else signed(value), value)
-
-
-def interval(low: float | None, high: float | None) -> str:
-    return DASH if low is None or high is None else f"{signed(low)} to {signed(high)}"
+    return Cell(text_table.points(value), value)
 
 
 def p_value(value: float | None) -> Cell:
-    return Cell(DASH if value is None else f"{value:.2g}", value)
+    return Cell(text_table.p_value(value), value)
 
 
 def shaded(text: str, difference: float | None) -> Cell:

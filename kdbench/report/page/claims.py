@@ -3,8 +3,8 @@
 from typing import Any
 
 from kdbench.report.claims import VERDICTS
-from kdbench.report.page.cells import Cell, interval, number, p_value, points
-from kdbench.report.text_table import DASH
+from kdbench.report.page.cells import Cell, number, p_value, points
+from kdbench.report.text_table import DASH, interval
 
 SYMBOLS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "not tested": DASH}
 

@@ -19,11 +19,11 @@ from kdbench.paper.deviations import deviations
 from kdbench.paper.reported import Paper, read_paper
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.experiments import experiments
-from kdbench.report.page.cells import Cell, interval, number, points, read_rows, shaded
+from kdbench.report.page.cells import Cell, number, points, read_rows, shaded
 from kdbench.report.page.claims import verdict, verdict_counts
 from kdbench.report.page.page import template
 from kdbench.report.statistics import Sample, paired_difference
-from kdbench.report.text_table import DASH, signed
+from kdbench.report.text_table import DASH, interval, signed
 
 if TYPE_CHECKING:
     import pandas as pd

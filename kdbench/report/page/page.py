@@ -11,7 +11,7 @@ from kdbench.files import write_text
 from kdbench.paper.deviations import deviations
 from kdbench.paper.reported import read_paper
 from kdbench.report import regularisation
-from kdbench.report.claims import HOW_JUDGED
+from kdbench.report.claims import how_judged
 from kdbench.report.collect import read_results
 from kdbench.report.page import dag, dag_picture
 from kdbench.report.page.cells import read_rows
@@ -61,7 +61,7 @@ def render(config: Config, results: Path, options: str) -> str:
         students_line=students_line(config, paper),
         verdicts=verdict_counts(claims),
         claims=claim_rows(claims),
-        how_judged=" ".join(HOW_JUDGED.format(margin=paper.comparable_margin).replace("*", "").split()),
+        how_judged=how_judged(config, paper).replace("*", ""),
         survey_verdicts=verdict_counts(survey_claims),
         survey_claims=survey_rows(survey_claims),
         how_survey_judged=HOW_SURVEY_JUDGED,

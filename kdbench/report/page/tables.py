@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from kdbench.config import Config, format_weights
-from kdbench.report.objective import find_selection
 from kdbench.report.page.cells import Cell, number, shaded
 from kdbench.report.regularisation import gap_and_error
+from kdbench.report.selected import find_selection
 from kdbench.report.tables import cells
 from kdbench.report.text_table import DASH
 
