@@ -85,8 +85,8 @@ def test_what_the_paper_leaves_unsaid_is_on_the_page_with_the_configurations_val
         value = config
         for part in key.split("."):
             value = getattr(value, part)
-        assert row[1].strip("`") == str(value).lower(), key
+        written = f"{value:g}" if isinstance(value, float) else str(value).lower()
+        assert row[1].strip("`") == written, key
     changes = [name for row in rows for name in re.findall(r"`([^`]+)`", row[3])]
-    networks = {name for name in config.sensitivity if name.split("-")[0] in ("alexnet", "lenet", "mobilenet")}
-    assert {*changes, *networks} == set(config.sensitivity)
-    assert all(f"`{name}`" in PAPER for name in networks)
+    assert set(changes) <= set(config.sensitivity)
+    assert all(f"`{name}`" in PAPER for name in config.sensitivity)

@@ -12,7 +12,7 @@ from kdbench.report.gains.table import gain_markdown, gain_table, write_gains
 from kdbench.report.survey.claims import survey_claims
 from tests.synthetic_study import study_config, write_study
 
-METHODS = ["scratch", "vanilla", "born-again", "less-data", "zero-shot", "conditional", "quantised"]
+METHODS = ["scratch", "vanilla", "born-again", "less-data", "zero-shot", "conditional", "quantised", "longer"]
 SEEDS = [1, 2, 3, 4]
 # Test accuracy by method, and what each further seed adds.
 ACCURACY = {
@@ -21,6 +21,8 @@ ACCURACY = {
     "born-again-1": (64.0, 0.3),
     "conditional": (60.5, 1.0),
     "quantised-8": (61.9, 0.35),
+    "scratch-longer": (61.0, 0.5),
+    "vanilla-longer": (62.5, 0.4),
     "zero-shot": (30.0, 2.0),
 }
 
@@ -70,6 +72,16 @@ def test_a_method_has_no_gain_over_itself_and_every_student_has_its_row(table):
     assert pd.isna(row(table, "vanilla")["gain_vanilla"])
     assert set(table["student"]) == {"lenet", "alexnet"}
     assert not (set(table["method"]) & {"teacher", "impressions"})
+
+
+def test_a_student_that_goes_on_from_another_run_is_held_against_baselines_that_go_on_as_long(table):
+    found, own = row(table, "quantised-8"), row(table, "vanilla")["epochs"]
+    assert found["epochs"] == 2 * own
+    assert found["gain_vanilla"] == pytest.approx(-0.6 - 0.05 * 2.5)
+    assert found["gain_scratch"] == pytest.approx(0.9 - 0.15 * 2.5)
+    longer = row(table, "vanilla-longer")
+    assert (longer["epochs"], longer["gain_vanilla"]) == (2 * own, pytest.approx(0.5))
+    assert longer["gain_scratch"] == pytest.approx(1.5 - 0.1 * 2.5)
 
 
 def test_p_values_are_adjusted_for_all_of_them_together(table):

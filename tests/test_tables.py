@@ -114,6 +114,19 @@ def test_table_1_marks_the_points_that_selection_chooses(tmp_path):
         assert marked == {"-".join(f"{weight:g}" for weight in weights)}
 
 
+def test_the_weights_of_each_method_stand_under_table_2(tmp_path):
+    def best(run, learner):
+        return {"validation_accuracy": 60.0 if run.name == "tune-0.1-0.7-0.2" else 50.0}
+
+    table = (make_tables(study_config(tmp_path / "a"), best) / "table2.md").read_text()
+    assert "Weights α, β, γ: Teacher-Student-Peer 0.1, 0.7, 0.2 (best for the weakest student); alternate" in table
+    assert "alternate phase 1 0.1, 0.8, 0.1; phase 2 0.1, 0.6, 0.3." in table
+    given = study_config(tmp_path / "b", peer={"weights": [0.1, 0.8, 0.1]})
+    assert "Teacher-Student-Peer 0.1, 0.8, 0.1; alternate" in (make_tables(given) / "table2.md").read_text()
+    without = study_config(tmp_path / "c", methods=["scratch", "vanilla"])
+    assert "Weights" not in (make_tables(without) / "table2.md").read_text()
+
+
 def test_one_seed_has_no_spread(tmp_path):
     tables = make_tables(study_config(tmp_path / "study", seeds=[1]))
     assert {row["sd"] for row in read_csv(tables / "table2.csv")} == {""}

@@ -43,7 +43,7 @@ NETWORKS: dict[str, NetworkEntry] = {
         "LeNet",
         ("features.2", "features.5"),
         "classifier.4",
-        forms=("relu-average", "relu-max", "tanh-average", "tanh-max"),
+        forms=("relu-average", "relu-max", "tanh-average", "tanh-max", "relu-average-torch"),
         smallest_image=16,
     ),
     "alexnet": NetworkEntry(

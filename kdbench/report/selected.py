@@ -1,11 +1,12 @@
 """What the two criteria chose, told again from results.csv: a published study has no selection.json."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from kdbench.config import Config
+from kdbench.config import Config, Criterion, LossWeights
 from kdbench.errors import KdbenchError
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.selection import select_by
@@ -30,3 +31,27 @@ def find_selection(config: Config, results: Path) -> dict[str, Any]:
         return selected_weights(config, read_results(results))
     except KdbenchError:
         return {}
+
+
+def weights_line(config: Config, frame: pd.DataFrame) -> str:
+    """The weights of the loss of each method with peers, and which were chosen; empty without such methods."""
+    methods: dict[str, LossWeights | Criterion] = {}
+    if "peer" in config.methods:
+        methods["Teacher-Student-Peer"] = config.peer.weights
+    if "alternate" in config.methods:
+        methods |= {"alternate phase 1": config.alternate.phase1, "phase 2": config.alternate.phase2}
+    chosen = selected_weights(config, frame).get("chosen", {})
+    said = []
+    for method, weights in methods.items():
+        if not isinstance(weights, str):
+            said.append(f"{method} {written(weights)}")
+        elif weights in chosen:
+            said.append(f"{method} {written(chosen[weights])} (best for the {weights} student)")
+        else:
+            said.append(f"{method} those best for the {weights} student")
+    return f"Weights α, β, γ: {'; '.join(said)}." if said else ""
+
+
+def written(weights: Iterable[float]) -> str:
+    """`0.1, 0.8, 0.1`."""
+    return ", ".join(f"{weight:g}" for weight in weights)

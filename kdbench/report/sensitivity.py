@@ -20,6 +20,7 @@ from kdbench.paper.reported import Paper, read_paper
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.experiments import experiments
 from kdbench.report.lettering import plain
+from kdbench.report.selected import weights_line
 from kdbench.report.selection import DECIMALS
 from kdbench.report.statistics import LEVEL, adjusted, paired_difference
 from kdbench.report.study_notes import study_line
@@ -176,12 +177,20 @@ def text(found: pd.DataFrame, verdicts: pd.DataFrame, near: pd.DataFrame, config
             ],
             "lrr",
         ),
+        "## Weights of the loss\n\nA change that moves the validation accuracies may have other weights chosen.",
+        markdown_table(["Reading", "Weights"], chosen_weights(config), "ll"),
         "## Verdicts that a change changes",
         markdown_table(["Change", "Claim", "As configured", "Changed"], changes, "llll") if changes else "None.",
         "## Effects on Table 2, largest first",
         markdown_table(headers, rows, "lllrrrrr"),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def chosen_weights(config: Config) -> list[list[str]]:
+    """Each reading and the weights its methods have, those chosen anew among them."""
+    readings = {"as configured": config, **variations(config, "sensitivity")}
+    return [[name, weights_line(place, read_results(place.results)) or DASH] for name, place in readings.items()]
 
 
 def findings(cells: list[dict[str, Any]], verdicts: pd.DataFrame, near: pd.DataFrame, tried: list[str]) -> str:

@@ -15,7 +15,7 @@ from kdbench.paper.reported import Paper, read_paper
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.experiments import experiment_rows, experiments
 from kdbench.report.regularisation import table3, wide_table3
-from kdbench.report.selected import selected_weights
+from kdbench.report.selected import selected_weights, weights_line
 from kdbench.report.selection import DECIMALS, tune_run
 from kdbench.report.statistics import Sample, sample
 from kdbench.report.study_notes import notes, student_headers
@@ -121,13 +121,13 @@ def wide_table1(config: Config, tidy: pd.DataFrame, paper: Paper) -> WideTable:
     return wide
 
 
-def wide_table2(config: Config, tidy: pd.DataFrame, paper: Paper, teacher: str) -> WideTable:
+def wide_table2(config: Config, tidy: pd.DataFrame, paper: Paper, conditions: list[str]) -> WideTable:
     wide = WideTable(
         "Table 2",
         paper.table2.caption,
         stub=["Experiment"],
         students=student_headers(config, paper),
-        notes=[teacher, *notes(config, paper, HOW_TO_READ)],
+        notes=[*conditions, *notes(config, paper, HOW_TO_READ)],
     )
     wide.rows = experiment_rows(config, tidy, cells, len(wide.columns))
     return wide
@@ -137,10 +137,10 @@ def write_tables(config: Config, results: Path) -> None:
     """Write tables/table1, table2 and table3 as .csv, .md and .tex from results.csv."""
     paper, frame = read_paper(), read_results(results)
     tidy1, tidy2, tidy3 = (table(config, frame, paper) for table in (table1, table2, table3))
-    teacher = teacher_line(config, frame, paper)
+    conditions = [line for line in (teacher_line(config, frame, paper), weights_line(config, frame)) if line]
     for name, tidy, wide in [
         ("table1", tidy1, wide_table1(config, tidy1, paper)),
-        ("table2", tidy2, wide_table2(config, tidy2, paper, teacher)),
+        ("table2", tidy2, wide_table2(config, tidy2, paper, conditions)),
         ("table3", tidy3, wide_table3(config, tidy3, paper)),
     ]:
         write_text(results / "tables" / f"{name}.csv", tidy.to_csv(index=False, lineterminator="\n"))

@@ -2,8 +2,9 @@
 
 A row a method and student, paired by seed; accuracies are percentages of the test images, gains percentage points with
 their 95 % interval, p-values of t-tests against no gain, adjusted for the number of all of them (Benjamini and
-Hochberg). ``cost`` is the training time in seconds of a run and of all runs it needs, but for the teacher's and the
-making of images.
+Hochberg). A baseline is that for as many epochs as the student learned for, where the study has it: a method whose
+students go on from vanilla distillation is held against vanilla distillation that goes on too. ``cost`` is the training
+time in seconds of a run and of all runs it needs, but for the teacher's and the making of images.
 """
 
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ COLUMNS = [
     "run",
     "student",
     "fraction",
+    "epochs",
     "n",
     "accuracy",
     "sd",
@@ -85,13 +87,15 @@ def gain_table(config: Config, frame: pd.DataFrame) -> pd.DataFrame:
             "run": run.name,
             "student": student,
             "fraction": run.lesson.images.fraction,
+            "epochs": epochs(plan, frame, run),
             "n": own.n,
             "accuracy": own.mean,
             "sd": own.sd,
         }
         for baseline in BASELINES:
-            known = by_seed(frame, f"{baseline}-{student}", student, "test_accuracy")
-            row |= gain_over(baseline, paired_difference(accuracy, known) if run.method != baseline else sample([]))
+            other = baseline_of(plan, frame, baseline, technique)
+            known = by_seed(frame, other, student, "test_accuracy") if other else {}
+            row |= gain_over(baseline, paired_difference(accuracy, known))
         for figure in ["sparsity", "bytes", "flops", "seconds"]:
             values = by_seed(frame, run.name, student, figure).values()
             row[figure] = sample(list(values)).mean
@@ -102,6 +106,25 @@ def gain_table(config: Config, frame: pd.DataFrame) -> pd.DataFrame:
     rounded = [name for name in COLUMNS if table[name].dtype == "float64" and not name.startswith("p_")]
     table[rounded] = table[rounded].round(DECIMALS)
     return table
+
+
+def epochs(plan: Plan, frame: pd.DataFrame, run: PlannedRun) -> int:
+    """For how many epochs a run's learners have learned in the end: those of a run that they go on from count."""
+    own = frame.loc[frame["run"] == run.name, "epochs"].max()
+    before = plan.runs.get(run.starts_from or "")
+    goes_on = before is not None and set(run.learners) <= set(before.learners)
+    return int(own) + (epochs(plan, frame, before) if before and goes_on else 0)
+
+
+def baseline_of(plan: Plan, frame: pd.DataFrame, baseline: str, technique: Technique) -> str | None:
+    """The baseline's run for as many epochs as the technique's, else its usual one; None for that one itself."""
+    usual = f"{baseline}-{technique.student}"
+    longer = f"{baseline}-longer-{technique.student}"
+    if technique.run.name == usual:
+        return None
+    known = longer in plan.runs and longer != technique.run.name and (frame["run"] == longer).any()
+    as_long = known and epochs(plan, frame, plan.runs[longer]) == epochs(plan, frame, technique.run)
+    return longer if as_long else usual
 
 
 def gain_over(baseline: str, gain: Sample) -> dict[str, float]:
@@ -165,16 +188,17 @@ def best_of(table: pd.DataFrame) -> str:
 def gain_markdown(config: Config, table: pd.DataFrame) -> str:
     """gains.md: the findings, and a table a student."""
     parts = [" ".join(findings(table)), study_line(config), HOW_TO_READ]
-    headers = ["Method", "Accuracy", "Over scratch", "Over vanilla", "Seeds", "kB", "MFLOPs", "Cost (s)"]
+    headers = ["Method", "Epochs", "Accuracy", "Over scratch", "Over vanilla", "Seeds", "kB", "MFLOPs", "Cost (s)"]
     for student, group in table.groupby("student", sort=False):
         parts.append(f"## {student}")
-        parts.append(markdown_table(headers, [row_texts(row) for row in records(group)], "lrrrrrrr"))
+        parts.append(markdown_table(headers, [row_texts(row) for row in records(group)], "lrrrrrrrr"))
     return "\n\n".join(parts) + "\n"
 
 
 def row_texts(row: dict[str, Any]) -> list[str]:
     return [
         row["title"],
+        str(row["epochs"]),
         with_sd(f"{row['accuracy']:.2f}", row["sd"]),
         *(gain_text(row, baseline) for baseline in BASELINES),
         str(row["n"]),
@@ -197,7 +221,8 @@ HOW_TO_READ = (
     "vanilla: the mean difference paired by seed, in percentage points, with its 95 % interval; * significant at the "
     "5 % level after adjustment for the number of all these tests (Benjamini and Hochberg). kB: of the weights at the "
     "bits they have. Cost: training seconds of a run and of all runs it needs, but for the teacher's and the making of "
-    "images; all methods train for the same number of epochs unless their recipe says otherwise."
+    "images. Epochs: those of the student, with those of the run that it goes on from; its baselines are those for as "
+    "many epochs, where the study has them."
 )
 
 

@@ -26,6 +26,7 @@ from kdbench.report.page.tables import (
     selection_sentences,
     table1_rows,
 )
+from kdbench.report.selected import weights_line
 from kdbench.report.study_notes import seeds_line, student_headers, students_line
 from kdbench.report.survey.claims import HOW_SURVEY_JUDGED
 from kdbench.report.tables import HOW_TO_READ, teacher_line
@@ -57,6 +58,7 @@ def render(config: Config, results: Path, options: str) -> str:
         deviations=deviations(config),
         paper=paper,
         seeds_line=seeds_line(config),
+        weights_line=weights_line(config, read_results(results)),
         teacher_line=teacher_line(config, read_results(results), paper),
         students_line=students_line(config, paper),
         verdicts=verdict_counts(claims),

@@ -4,14 +4,14 @@ Accuracies are percentages, differences percentage points.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kdbench.config import Config, format_weights
 from kdbench.report.page.cells import Cell, number, shaded
 from kdbench.report.regularisation import gap_and_error
-from kdbench.report.selected import find_selection
+from kdbench.report.selected import find_selection, written
 from kdbench.report.tables import cells
 from kdbench.report.text_table import DASH
 
@@ -97,7 +97,3 @@ def selection_sentences(config: Config, results: Path) -> list[str]:
         else "The criteria choose different weights; in the paper they agree."
     )
     return sentences
-
-
-def written(weights: Iterable[float]) -> str:
-    return ", ".join(f"{weight:g}" for weight in weights)
