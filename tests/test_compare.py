@@ -6,7 +6,8 @@ import pytest
 
 from kdbench.cli import main
 from kdbench.errors import KdbenchError
-from kdbench.report.page.compare import short_names, write_comparison
+from kdbench.report.page.compare import short_names, significant, write_comparison
+from kdbench.report.statistics import sample
 from tests.synthetic_study import students
 from tests.test_page import HOSTILE, Page, make_page, rows_of
 
@@ -56,9 +57,22 @@ def test_gains_over_scratch_stand_beside_each_other_with_their_intervals(text):
     assert not any(experiment == "Scratch" for experiment, _ in rows)
 
 
-def test_only_gains_whose_interval_lies_beside_0_are_coloured(text):
+def test_only_significant_gains_are_coloured(text):
     assert 'class="number above" style="--shade: 0.315" data-value="3.15' in text
-    assert "+0.00<small>+0.00 to +0.00" in text
+    assert "+0.00<small>2 seeds" in text
+
+
+def test_gains_are_adjusted_for_their_number():
+    clear, slight, same = sample([3.0, 3.1, 2.9]), sample([1.0, 1.4, 0.7]), sample([1.0, 1.0, 1.0])
+    assert significant([slight]) == [slight]
+    assert significant([slight, *[sample([-1.0, 1.0, 0.1 * k]) for k in range(9)], clear, same]) == [clear]
+
+
+def test_the_keys_that_differ_stand_beside_each_other(text):
+    rows = {row[0]: row[1:] for row in rows_of(text, "configuration")}
+    assert rows["methods"][1] == "[&#34;scratch&#34;, &#34;vanilla&#34;]"
+    assert rows["students.resnet20.network.name"] == ["–", "resnet20"]
+    assert not any(key.startswith(("study", "pathvars", "training")) for key in rows)
 
 
 def test_every_claim_has_a_verdict_in_each_study(text):

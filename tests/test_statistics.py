@@ -49,11 +49,6 @@ def test_no_seeds_have_no_mean():
     assert math.isnan(sample([]).mean)
 
 
-def test_equal_values_have_an_interval_of_no_width():
-    found = sample([2.0, 2.0, 2.0])
-    assert (found.sd, found.low, found.high) == (0.0, 2.0, 2.0)
-
-
 def test_differences_pair_by_seed_and_skip_seeds_only_one_side_has():
     found = paired_difference({3: 70.0, 1: 61.0, 2: 63.0}, {1: 60.0, 2: 60.0, 7: 0.0})
     assert (found.n, found.mean) == (2, 2.0)
@@ -91,10 +86,11 @@ def test_p_values_are_those_of_the_one_sample_t_test(alternative):
         assert sample(values).p(mean, alternative) == pytest.approx(expected)
 
 
-def test_equal_values_differ_surely_from_any_other():
-    assert sample([2.0, 2.0, 2.0]).p(0.0) == 0.0
-    assert sample([2.0, 2.0, 2.0]).p(2.0) == 1.0
-    assert math.isnan(sample([2.0]).p(0.0))
+@pytest.mark.parametrize("values", [[2.0], [2.0, 2.0, 2.0], [61.1 - 60.8, 71.1 - 70.8, 81.1 - 80.8]])
+def test_without_a_spread_there_is_no_interval_and_no_test(values):
+    found = sample(values)
+    assert all(map(math.isnan, (found.low, found.high, found.p(0.0))))
+    assert not found.holds(found.mean)
 
 
 def test_adjusted_p_values_are_those_of_benjamini_and_hochbergs_example():

@@ -18,6 +18,7 @@ lacks the student or the runs for is not tested. McNemar's p-value, on the predi
 information only: it speaks of two trained networks, not of two methods.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -76,8 +77,8 @@ nothing.
 
 
 def deciding_tests(kind: Kind, number: float | None, ours: Sample, margin: float) -> dict[str, float]:
-    """The p-values that decide a claim, by what each tests; none with fewer than two seeds."""
-    if ours.n < 2:
+    """The p-values that decide a claim, by what each tests; none where there is no spread between seeds."""
+    if math.isnan(ours.low):
         return {}
     if kind == "comparable":
         within = max(ours.p(-margin, "greater"), ours.p(margin, "less"))
@@ -99,6 +100,8 @@ def verdict_on(
         return "not tested", "the two share no seed"
     if ours.n == 1:
         return "undecided", "one seed decides nothing"
+    if not p:
+        return "undecided", "the same in all seeds, so that there is no spread to test by"
     significant = {test for test, value in p.items() if value < LEVEL}
     if kind in BY_MARGIN:
         within, beyond = BY_MARGIN[kind]
@@ -155,7 +158,7 @@ def row(evidence: Evidence, p: Mapping[str, float], corrected: Mapping[str, floa
         "p": short(p.get(decisive)),
         "p_adjusted": short(corrected.get(decisive)),
         "verdict": verdict,
-        "same_size": "" if number is None or ours.n < 2 else "yes" if ours.holds(number) else "no",
+        "same_size": "" if number is None or math.isnan(ours.low) else "yes" if ours.holds(number) else "no",
         "seeds_needed": needed,
         "mcnemar_p": short(evidence.mcnemar_p),
         "note": evidence.missing or "; ".join(filter(None, [reason, *remarks(evidence, margin)])),

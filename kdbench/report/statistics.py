@@ -1,6 +1,7 @@
 """What a handful of seeds can say: means, 95 % intervals, paired differences, tests, and how many seeds would say more.
 
-Thin wrappers on numpy, scipy and statsmodels. With fewer than two values there is no spread and no interval: NaN.
+Thin wrappers on numpy, scipy and statsmodels. With fewer than two values, or equal ones, there is no spread to go by,
+so no interval and no test: NaN. (On few test images three seeds may well differ by one image each, which is no proof.)
 """
 
 import math
@@ -15,6 +16,7 @@ CONFIDENCE = 0.95
 LEVEL = 1 - CONFIDENCE
 POWER = 0.8
 MOST_SEEDS = 10_000
+NO_SPREAD = 1e-9  # of differences that rounding alone keeps apart
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,10 @@ class Sample:
         return self.low <= value <= self.high
 
     def p(self, value: float, alternative: Literal["two-sided", "greater", "less"] = "two-sided") -> float:
-        """The p-value of Student's one-sample t-test against the mean ``value``; NaN with fewer than two values."""
-        if self.n < 2:
+        """The p-value of Student's one-sample t-test against the mean ``value``; NaN where there is no spread."""
+        if math.isnan(self.low):
             return float("nan")
-        distance = self.mean - value
-        if self.sd == 0:
-            t = math.copysign(math.inf, distance) if distance else 0.0
-        else:
-            t = distance / (self.sd / math.sqrt(self.n))
+        t = (self.mean - value) / (self.sd / math.sqrt(self.n))
         above, below = stats.t.sf(t, self.n - 1), stats.t.cdf(t, self.n - 1)
         return float({"greater": above, "less": below, "two-sided": min(1.0, 2 * min(above, below))}[alternative])
 
@@ -50,7 +48,8 @@ def sample(values: Sequence[float]) -> Sample:
     if n < 2:
         return Sample(n, float(array[0]) if n else float("nan"), *[float("nan")] * 3)
     mean, sd = float(array.mean()), float(array.std(ddof=1))
-    # ppf rather than t.interval, which is NaN where all values are equal
+    if sd < NO_SPREAD:
+        return Sample(n, mean, 0.0, float("nan"), float("nan"))
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * stats.sem(array))
     return Sample(n, mean, sd, mean - reach, mean + reach)
 

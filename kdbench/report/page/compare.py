@@ -4,6 +4,7 @@ A gain is a student's test accuracy minus that of the same student from scratch,
 Students of different studies meet in the paper's role they play.
 """
 
+import math
 import os
 import shlex
 from collections.abc import Sequence
@@ -21,9 +22,11 @@ from kdbench.report.collect import by_seed, read_results
 from kdbench.report.experiments import experiments
 from kdbench.report.page.cells import Cell, number, points, read_rows, shaded
 from kdbench.report.page.claims import verdict, verdict_counts
+from kdbench.report.page.differences import differing_keys
 from kdbench.report.page.page import template
-from kdbench.report.statistics import Sample, paired_difference
+from kdbench.report.statistics import LEVEL, Sample, adjusted, paired_difference
 from kdbench.report.text_table import DASH, interval, signed
+from kdbench.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,27 +91,35 @@ def paper_gains(paper: Paper) -> dict[Row, float]:
 def gain_rows(studies: list[Finished], paper: Paper) -> list[dict[str, Any]]:
     """A row an experiment and student: the paper's gain, and each study's; the paper's rows first, in its order."""
     reported, found = paper_gains(paper), [study.gains(paper) for study in studies]
+    sure = significant([gain for gains in found for gain in gains.values()])
     rows = dict.fromkeys([*reported, *(row for gains in found for row in gains)])
     return [
         {
             "experiment": experiment,
             "student": student,
             "paper": points(reported.get((experiment, student))),
-            "cells": [gain_cell(gains.get((experiment, student))) for gains in found],
+            "cells": [gain_cell(gains.get((experiment, student)), sure) for gains in found],
         }
         for experiment, student in rows
         if any((experiment, student) in gains for gains in found)
     ]
 
 
-def gain_cell(gain: Sample | None) -> Cell:
-    """A gain, coloured where its interval lies beside 0; below it the interval and the number of seeds."""
+def significant(gains: list[Sample]) -> list[Sample]:
+    """Those that differ from 0 at the 5 % level, with p-values adjusted for the number of all of them."""
+    tested = [gain for gain in gains if not math.isnan(gain.low)]
+    corrected = adjusted([gain.p(0.0) for gain in tested])
+    return [gain for gain, p in zip(tested, corrected, strict=True) if p < LEVEL]
+
+
+def gain_cell(gain: Sample | None, sure: list[Sample]) -> Cell:
+    """A gain, coloured where it is one of ``sure``; below it the interval and the number of seeds."""
     if gain is None:
         return Cell(DASH)
-    seeds = "1 seed" if gain.n == 1 else f"{gain.n} seeds"
-    if gain.n == 1:
+    seeds = counted(gain.n, "seed")
+    if math.isnan(gain.low):
         return Cell(signed(gain.mean), gain.mean, note=seeds)
-    cell = shaded(signed(gain.mean), 0.0 if gain.holds(0) else gain.mean)
+    cell = shaded(signed(gain.mean), gain.mean if gain in sure else 0.0)
     return Cell(cell.text, gain.mean, cell.tone, cell.shade, f"{interval(gain.low, gain.high)}; {seeds}")
 
 
@@ -153,6 +164,7 @@ def render(studies: list[Finished], output: Path) -> str:
             }
             for study in studies
         ],
+        differences=differing_keys([study.config for study in studies]),
         gains=gain_rows(studies, paper),
         claims=claim_rows(studies),
     )

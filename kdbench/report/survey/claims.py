@@ -1,6 +1,7 @@
 """The survey's claims of section VII, held against this study's methods, one row a claim and student."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def survey_claims(config: Config, frame: pd.DataFrame, classes: int) -> pd.DataF
         found = [] if claim.compares is None else compared(config, frame, claim, classes)
         rows += [{**words(claim), "held": item} for item in found] or [{**words(claim), "verdict": "not tested"}]
         held += found
-    decided = [item for item in held if item.ours.n > 1]
+    decided = [item for item in held if not math.isnan(item.ours.low)]
     corrected = dict(zip(map(id, decided), adjusted([item.p() for item in decided]), strict=True))
     for row in rows:
         if item := row.pop("held", None):
