@@ -11,7 +11,7 @@ from kdbench.config import Config, format_weights
 from kdbench.errors import KdbenchError
 from kdbench.planned import PlannedRun
 from kdbench.recipes.lesson import FrozenPeers, Lesson
-from kdbench.recipes.schema import Recipe, read_recipe
+from kdbench.recipes.schema import Recipe, read_method
 from kdbench.run import Run
 from kdbench.settings import Settings
 from kdbench.terms import criterion
@@ -38,7 +38,7 @@ class Plan:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.students = {student.name: student for student in config.students}
-        self.recipes: list[Recipe] = [read_recipe(name) for name in dict.fromkeys(["teacher", *config.methods])]
+        self.recipes: list[Recipe] = [read_method(name) for name in dict.fromkeys(["teacher", *config.methods])]
         lessons = [lesson for recipe in self.recipes for lesson in recipe.lessons]
         selects = any(criterion(lesson, config) for lesson in lessons)
         self.lessons = [lesson for lesson in lessons if selects or not lesson.tuning]

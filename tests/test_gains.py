@@ -84,6 +84,28 @@ def test_a_student_that_goes_on_from_another_run_is_held_against_baselines_that_
     assert longer["gain_scratch"] == pytest.approx(1.5 - 0.1 * 2.5)
 
 
+def test_the_cost_of_chosen_weights_is_that_of_the_runs_that_choose_them_too(tmp_path):
+    def cost(folder, **changes):
+        config = study_config(tmp_path / folder, methods=["scratch", "vanilla", "peer"], seeds=[1, 2], **changes)
+        write_study(config, figures_of)
+        write_results(config, config.results)
+        frame = read_results(config.results)
+        tuning = frame[frame["run"].str.startswith("tune-") & (frame["learner"] == "lenet")]["seconds"].sum()
+        return row(gain_table(config, frame), "peer")["cost"], tuning
+
+    chosen, tuning = cost("chosen")
+    given, none = cost("given", peer={"weights": [0.1, 0.8, 0.1]})
+    assert tuning > 0 == none and chosen == pytest.approx(given + tuning)
+
+
+def test_of_one_seed_nothing_is_said_to_be_significant(tmp_path):
+    config = study_config(tmp_path, methods=["scratch", "vanilla", "conditional"], seeds=[1])
+    write_study(config, figures_of)
+    write_results(config, config.results)
+    said = gain_markdown(config, gain_table(config, read_results(config.results))).split("\n")[0]
+    assert said.startswith("alexnet: one seed, so that no gain can be tested.") and "significantly" not in said
+
+
 def test_p_values_are_adjusted_for_all_of_them_together(table):
     raw = pd.concat([table["p_scratch"], table["p_vanilla"]]).dropna()
     expected = stats.false_discovery_control(raw)

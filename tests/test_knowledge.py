@@ -34,7 +34,7 @@ def carried_out(small_results, values, monkeypatch):
         head = {"name": "tried", "title": "Tried", "source": "nobody"}
         tried = check_section(Recipe, {**head, "lessons": [{**LESSON, **changes}]}, "tried.yaml")
         known = {"tried": tried, "teacher": read_recipe("teacher"), "scratch": read_recipe("scratch")}
-        monkeypatch.setattr("kdbench.plan.read_recipe", lambda name: known[name])
+        monkeypatch.setattr("kdbench.plan.read_method", lambda name: known[name])
         plan = Plan(check_config(merge(values, SMALL)))
         if not (small_results / "runs/teacher").exists():
             train([plan.run("teacher", 1)], small_results, 1)

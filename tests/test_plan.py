@@ -277,7 +277,7 @@ def mutual(values, monkeypatch):
 
     def plan(**changes):
         known = {"mutual": recipe(**changes), "teacher": read_recipe("teacher")}
-        monkeypatch.setattr("kdbench.plan.read_recipe", lambda name: known[name])
+        monkeypatch.setattr("kdbench.plan.read_method", lambda name: known[name])
         return Plan(check_config({**values, "methods": ["mutual"]}))
 
     return plan

@@ -12,6 +12,7 @@ from kdbench.config import check_config, check_section, merge
 from kdbench.errors import KdbenchError
 from kdbench.plan import Plan
 from kdbench.recipes.schema import Recipe, read_recipe
+from tests.synthetic_study import study_config
 
 ROOT = Path(__file__).parent.parent
 LABELS = {"loss": "cross_entropy", "source": "labels", "weight": 1}
@@ -39,7 +40,7 @@ def planned(values, monkeypatch):
 
     def plan(*lessons, **changes):
         known = {name: read_recipe(name) for name in ("teacher", "scratch", "vanilla")} | {"tried": recipe(*lessons)}
-        monkeypatch.setattr("kdbench.plan.read_recipe", lambda name: known[name])
+        monkeypatch.setattr("kdbench.plan.read_method", lambda name: known[name])
         methods = {"methods": ["scratch", "vanilla", "tried"]}
         return Plan(check_config(merge({**values, **methods}, changes)))
 
@@ -90,6 +91,11 @@ def test_over_makes_a_lesson_of_each_combination_of_its_values():
 def test_a_lesson_that_does_not_fit_together_is_refused(changes, complaint):
     with pytest.raises(KdbenchError, match=complaint):
         recipe({**LESSON, **changes})
+
+
+def test_a_study_of_a_method_whose_task_is_not_covered_is_refused(tmp_path):
+    with pytest.raises(KdbenchError, match=r"methods: sequence-level: its task, .*, is not covered yet: remove it"):
+        Plan(study_config(tmp_path, methods=["scratch", "sequence-level"]))
 
 
 def test_a_recipe_has_lessons_or_says_which_task_is_not_covered():

@@ -200,7 +200,13 @@ def test_a_technique_is_said_to_help_where_that_is_significant(tmp_path):
         ["conditional", "Conditional", "resnet8", "1.0", "90.0", "4000", "-1.0", "0.04", "1.0", "0.3"],
     ]
     (folder / "gains.csv").write_text("\n".join(",".join(row) for row in [names, *rows]) + "\n")
+    (folder.parent / "results.csv").write_text(
+        "run,method,learner,test_accuracy\nteacher,teacher,teacher,98.5\n"
+        "specialists,specialists,together,90\nspecialists,specialists,together,91\n"
+    )
     text = techniques(tmp_path)
+    assert re.search(r"\| digits \| lenet +\| +– \| +– \| +98.50 \|", text)
+    assert re.search(r"answer together.*\n\n.*\n.*\n\| .* \| digits \| +2 \| +90.50 \|", text)
     assert (
         "Of 2 comparisons with vanilla distillation, on all images: 1 significantly better (lenet on digits)," in text
     )

@@ -92,3 +92,11 @@ def read_recipe(name: str) -> Recipe:
     if recipe.name != name:
         raise KdbenchError(f"{source}: name: is {recipe.name}, but a study calls it {name}, as its file: make them one")
     return recipe
+
+
+def read_method(name: str) -> Recipe:
+    """The recipe that ``methods`` of a study names; raises KdbenchError too where its task is not covered yet."""
+    recipe = read_recipe(name)
+    if recipe.not_covered:
+        raise KdbenchError(f"methods: {name}: its task, {recipe.not_covered}, is not covered yet: remove it")
+    return recipe

@@ -26,6 +26,7 @@ from kdbench.report.statistics import LEVEL, Sample, adjusted, paired_difference
 from kdbench.report.study_notes import study_line
 from kdbench.report.style import line_label, save
 from kdbench.report.text_table import DASH, markdown_table, records, signed, with_sd
+from kdbench.terms import criterion
 from kdbench.wording import counted
 
 BASELINES = ("scratch", "vanilla")
@@ -145,13 +146,18 @@ def adjust(table: pd.DataFrame) -> None:
 
 
 def cost(plan: Plan, frame: pd.DataFrame, run: PlannedRun) -> float:
-    """Mean seconds of the run and of all runs it needs, each once, the teacher's apart."""
+    """Mean seconds of the run and of all runs it needs, each once, the teacher's apart.
+
+    Those that tune its weights are among them, where it has no weights given.
+    """
+    tuning = [other.name for other in plan.runs.values() if other.lesson.tuning]
     needed, pending = set[str](), [run.name]
     while pending:
         name = pending.pop()
         if name not in needed and name != "teacher":
             needed.add(name)
             pending += plan.runs[name].needed_runs()
+            pending += tuning if criterion(plan.runs[name].lesson, plan.config) else []
     of_needed = frame[frame["run"].isin(needed)].drop_duplicates(["run", "seed"])
     return float(of_needed.groupby("run")["seconds"].mean().sum())
 
@@ -161,13 +167,17 @@ def findings(table: pd.DataFrame) -> list[str]:
     said = []
     for student, group in table.groupby("student", sort=False):
         compared = group[~group["method"].isin(BASELINES) & (group["fraction"] == 1)]
+        if compared["n"].max() == 1:
+            said.append(f"{student}: one seed, so that no gain can be tested.")
+            continue
         better, worse = (
             [significant(compared, baseline, side) for baseline in BASELINES] for side in ("above", "below")
         )
         said.append(
-            f"{student}: of {counted(len(compared), 'method')}, {len(better[0])} are significantly above training from "
-            f"scratch and {len(worse[0])} below; {len(better[1])} are above vanilla distillation and {len(worse[1])} "
-            f"below.{best_of(compared)}"
+            f"{student}, {counted(len(compared), 'method')}: significantly above training from scratch "
+            f"{len(better[0])}, below {len(worse[0])}; above vanilla distillation {len(better[1])}, below "
+            f"{len(worse[1])}."
+            f"{best_of(compared)}"
         )
     return said
 
@@ -220,9 +230,9 @@ HOW_TO_READ = (
     "Accuracy: mean ± standard deviation over seeds, percent of the test images, at the last epoch. Over scratch, over "
     "vanilla: the mean difference paired by seed, in percentage points, with its 95 % interval; * significant at the "
     "5 % level after adjustment for the number of all these tests (Benjamini and Hochberg). kB: of the weights at the "
-    "bits they have. Cost: training seconds of a run and of all runs it needs, but for the teacher's and the making of "
-    "images. Epochs: those of the student, with those of the run that it goes on from; its baselines are those for as "
-    "many epochs, where the study has them."
+    "bits they have. Cost: training seconds of a run and of all runs it needs, those that tune its weights among them, "
+    "but for the teacher's and the making of images. Epochs: those of the student, with those of the run that it goes "
+    "on from; its baselines are those for as many epochs, where the study has them."
 )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from kdbench.recipes.schema import Recipe, read_recipe, recipe_names
 from kdbench.report.statistics import LEVEL
+from kdbench.report.style import line_label
 from kdbench.report.text_table import DASH, markdown_table, signed
 
 BASELINES = ("teacher", "scratch", "vanilla")
@@ -13,29 +14,63 @@ Row = dict[str, Any]
 
 
 def techniques(studies: Path) -> str:
-    """A section a recipe that runs: its source, in what it differs, whether it helped, and the numbers."""
-    rows = published(studies)
-    sections = []
+    """The baselines, then a section a recipe that runs: its source, in what it differs, what came out."""
+    rows, results = published(studies, "gains/gains.csv"), published(studies, "results.csv")
+    sections = [baselines(rows, results)] if rows else []
     for recipe in map(read_recipe, recipe_names()):
         if recipe.name not in BASELINES and recipe.lessons:
-            sections.append(section(recipe, [row for row in rows if row["recipe"] == recipe.name]))
+            own = [row for row in rows if row["recipe"] == recipe.name]
+            sections.append(section(recipe, own, together(recipe, results)))
     return "\n\n".join(sections)
 
 
-def published(studies: Path) -> list[Row]:
-    """The rows of gains.csv of all published studies of techniques, each with its ``study``."""
+def published(studies: Path, name: str) -> list[Row]:
+    """The rows of the CSV file ``name`` of all published studies of techniques, each with its ``study``."""
     rows: list[Row] = []
-    for path in sorted(studies.glob("*-survey/gains/gains.csv")):
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows += [{**row, "study": path.parts[-3].removesuffix("-survey")} for row in csv.DictReader(stream)]
+    for folder in sorted(studies.glob("*-survey")):
+        if (path := folder / name).is_file():
+            with path.open(encoding="utf-8", newline="") as stream:
+                rows += [{**row, "study": folder.name.removesuffix("-survey")} for row in csv.DictReader(stream)]
     return rows
 
 
-def section(recipe: Recipe, rows: list[Row]) -> str:
+def baselines(rows: list[Row], results: list[Row]) -> str:
+    """What every gain is to be read beside: the accuracies of the teacher and of each student's baselines."""
+    teachers = {row["study"]: float(row["test_accuracy"]) for row in results if row["run"] == "teacher"}
+    known = {(row["study"], row["student"], row["recipe"]): f"{float(row['accuracy']):.2f}" for row in rows}
+    students = dict.fromkeys((row["study"], row["student"]) for row in rows)
+    cells = [
+        [
+            study,
+            student,
+            *(known.get((study, student, recipe), DASH) for recipe in ("scratch", "vanilla")),
+            f"{teachers[study]:.2f}" if study in teachers else DASH,
+        ]
+        for study, student in students
+    ]
+    table = markdown_table(["Data", "Student", "From scratch", "Vanilla distillation", "Teacher"], cells, "llrrr")
+    about = "Where vanilla distillation costs a student much, most of what is gained over it is what it had cost."
+    return f"## The baselines\n\n{about}\n\n{table}"
+
+
+def together(recipe: Recipe, results: list[Row]) -> list[list[str]]:
+    """A line for each method of a recipe in which trained networks answer together, which is no student's result."""
+    fused = [lesson for lesson in recipe.lessons if lesson.learners == "together"]
+    lines = []
+    for lesson in fused:
+        for study in dict.fromkeys(row["study"] for row in results):
+            found = [row for row in results if row["study"] == study and row["method"] == lesson.method]
+            if found:
+                accuracy = sum(float(row["test_accuracy"]) for row in found) / len(found)
+                lines.append([line_label(lesson), study, str(len(found)), f"{accuracy:.2f}"])
+    return lines
+
+
+def section(recipe: Recipe, rows: list[Row], together: list[list[str]]) -> str:
     parts = [f"## {recipe.title}", f"Recipe `{recipe.name}`, from {recipe.source}."]
     if recipe.differs:
         parts.append("In what it differs from its source:\n\n" + "\n".join(f"- {text}" for text in recipe.differs))
-    if not rows:
+    if not rows and not together:
         return "\n\n".join([*parts, "Not measured yet: in no published study."])
     whole = [row for row in rows if float(row["fraction"]) == 1]
     if whole:
@@ -53,7 +88,12 @@ def section(recipe: Recipe, rows: list[Row]) -> str:
         ]
         for row in rows
     ]
-    return "\n\n".join([*parts, markdown_table(headers, cells, "lllrrrr")])
+    if cells:
+        parts.append(markdown_table(headers, cells, "lllrrrr"))
+    if together:
+        parts.append("Trained networks that answer together, in place of one student:")
+        parts.append(markdown_table(["Method", "Data", "Seeds", "Accuracy"], together, "llrr"))
+    return "\n\n".join(parts)
 
 
 def helped(rows: list[Row]) -> str:
