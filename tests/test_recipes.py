@@ -94,7 +94,7 @@ def test_a_lesson_that_does_not_fit_together_is_refused(changes, complaint):
 
 
 def test_a_study_of_a_method_whose_task_is_not_covered_is_refused(tmp_path):
-    with pytest.raises(KdbenchError, match=r"methods: sequence-level: its task, .*, is not covered yet: remove it"):
+    with pytest.raises(KdbenchError, match=r"methods: sequence-level is not covered yet \(translating .*\): remove it"):
         Plan(study_config(tmp_path, methods=["scratch", "sequence-level"]))
 
 

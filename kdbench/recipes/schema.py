@@ -98,5 +98,5 @@ def read_method(name: str) -> Recipe:
     """The recipe that ``methods`` of a study names; raises KdbenchError too where its task is not covered yet."""
     recipe = read_recipe(name)
     if recipe.not_covered:
-        raise KdbenchError(f"methods: {name}: its task, {recipe.not_covered}, is not covered yet: remove it")
+        raise KdbenchError(f"methods: {name} is not covered yet ({recipe.not_covered}): remove it")
     return recipe
