@@ -337,7 +337,8 @@ def test_a_mistake_in_the_configuration_is_one_line_and_exit_status_2(clone, sna
     folder = clone("mistake")
     done = snakemake(folder, *DIGITS, "--config", "training={epoch: 5}", check=False)
     assert done.returncode == 2
-    assert 'config.yaml + presets/digits.yaml: training: unknown key "epoch"; did you mean "epochs"?' in done.stderr
+    place = "config.yaml + presets/digits.yaml + --config"
+    assert f'{place}: training: unknown key "epoch"; did you mean "epochs"?' in done.stderr
     assert "Traceback" not in done.stderr
     assert not (folder / "results").exists()
 

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from kdbench.plan import Plan
 from kdbench.planned import PlannedRun
+from kdbench.wording import counted
 
 
 def print_plan(plan: Plan) -> None:
@@ -32,7 +33,7 @@ def print_plan(plan: Plan) -> None:
             ", ".join(map(str, planned.seeds)),
         )
     console.print(table)
-    console.print(f"{len(plan.runs)} runs, {total} with their seeds.", highlight=False)
+    console.print(f"{counted(len(plan.runs), 'run')}, {total} with all seeds.", highlight=False)
 
 
 def knowledge(plan: Plan, planned: PlannedRun) -> str:

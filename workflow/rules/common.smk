@@ -44,7 +44,7 @@ def in_module(checked):
 
 
 try:
-    CONFIG = check_config(merge(merge(BASE, config), GIVEN), source=SOURCE)
+    CONFIG = check_config(merge(merge(BASE, config), GIVEN), source=f"{SOURCE} + --config" if GIVEN else SOURCE)
     CONFIG = in_module(CONFIG) if IS_MODULE else CONFIG
     PLAN = Plan(CONFIG)
     if workflow.is_main_process:

@@ -9,7 +9,7 @@ from kdbench.config import Config
 from kdbench.plan import Plan
 from kdbench.report.figures.curves import drawn_methods
 from kdbench.report.page.cells import number
-from kdbench.report.style import method_look
+from kdbench.report.style import line_label, method_look
 
 MOST_VALUES = 120_000  # about 0.9 MB; beyond it only every second, third, ... epoch is kept
 DIGITS = 4  # significant digits of a loss
@@ -51,6 +51,7 @@ def curves(config: Config, results: Path, runs: list[dict[str, str]]) -> dict[st
             {
                 "name": method,
                 "label": lessons[method].short,
+                "title": line_label(lessons[method]),
                 "shown": method in shown,
                 **drawn(method),
             }
