@@ -19,8 +19,9 @@ import pandas as pd
 import snakemake
 import yaml
 
-from kdbench.config import Config, check_config, merge, read_yaml
+from kdbench.config import Config, check_config
 from kdbench.files import write_with
+from kdbench.overlay import merge, read_yaml
 from kdbench.plan import Plan
 
 ROOT = Path(__file__).parent.parent  # not the workbench's, which imports torch: planning does without

@@ -13,9 +13,10 @@ from kdbench.classroom.learners import Pupil, build_pupil
 from kdbench.classroom.losses import Losses
 from kdbench.classroom.mentors import Mentors
 from kdbench.classroom.train import open_classroom
-from kdbench.config import Config, Data, Network, load_config
+from kdbench.config import Config, Data, Network
 from kdbench.data.prepare import prepare
 from kdbench.data.store import PackedImages, load_packed, write_tensors
+from kdbench.overlay import load_config
 from kdbench.plan import Plan
 from kdbench.run import Learner, Run
 

@@ -4,18 +4,17 @@ Every key that can change a result is here, with what it means; an unknown key, 
 range raises one KdbenchError that names the key and the remedy. Imports no torch.
 """
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from kdbench.data.catalogue import SOURCES
-from kdbench.errors import KdbenchError, unknown
+from kdbench.errors import unknown
 from kdbench.networks.catalogue import NETWORKS
+from kdbench.section import Section, check_section
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -25,21 +24,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 # unit: pixels in 0..1; symmetric: in -1..1; standardised: by the training images' mean and standard deviation;
 # imagenet: by ImageNet's.
 InputScaling = Literal["unit", "symmetric", "standardised", "imagenet"]
-
-
-class Section(BaseModel):
-    """A part of the configuration: no unknown keys, no silent conversion of types, no change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def known_keys_only(cls, values: Any) -> Any:
-        if isinstance(values, Mapping):
-            for key in values:
-                if key not in cls.model_fields:
-                    raise ValueError(unknown("key", key, cls.model_fields))
-        return values
 
 
 class Network(Section):
@@ -331,82 +315,5 @@ class Config(Section):
         return self.tune.seeds or self.seeds[:1]
 
 
-SectionT = TypeVar("SectionT", bound=Section)
-
-
-def check_section(kind: type[SectionT], values: Any, source: str) -> SectionT:
-    """Turn plain values into a ``kind``; raises one KdbenchError naming ``source``, every wrong key and the remedy."""
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        complaints = dict.fromkeys(wrong_key(item) for item in error.errors())
-        raise KdbenchError("; ".join(f"{source}: {complaint}" for complaint in complaints)) from None
-
-
 def check_config(values: Mapping[str, Any], source: str = "config.yaml") -> Config:
     return check_section(Config, values, source)
-
-
-def wrong_key(item: Any) -> str:
-    """One pydantic error as ``students[1].network: what is wrong``."""
-    place = ""
-    for part in item["loc"]:
-        if isinstance(part, int):
-            place += f"[{part}]"
-        elif re.fullmatch(r"[a-z0-9_]+", str(part)):
-            place += f".{part}" if place else part
-    message = item["msg"].removeprefix("Value error, ")
-    if item["type"] == "missing":
-        message = "this key is missing: add it"
-    elif item["type"] != "value_error":
-        message = f"{message[0].lower()}{message[1:]}, got {item['input']!r}"
-    return f"{place}: {message}" if place else message
-
-
-def merge(base: dict[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """Overlay one mapping on another as Snakemake does: mappings merge, everything else is replaced."""
-    merged = dict(base)
-    for key, value in overlay.items():
-        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-            merged[key] = merge(dict(merged[key]), value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def retyped(value: Any) -> Any:
-    """Values given with Snakemake's --config, text inside lists and mappings, with the types YAML gives them."""
-    if isinstance(value, Mapping):
-        return {key: retyped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [retyped(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    try:
-        typed = yaml.safe_load(value)
-    except yaml.YAMLError:
-        return value
-    return typed if typed is None or isinstance(typed, bool | int | float) else value
-
-
-def read_yaml(path: str | os.PathLike[str], name: str = "") -> dict[str, Any]:
-    """A YAML file's mapping; raises KdbenchError, calling it ``name``, where it is missing or no YAML mapping."""
-    name = name or str(path)
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise KdbenchError(f"{name}: cannot be read ({error.strerror}): check the path of the configuration") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise KdbenchError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict):
-        raise KdbenchError(f"{name}: must hold keys and values")
-    return values
-
-
-def load_config(paths: Iterable[str | os.PathLike[str]]) -> Config:
-    """Read config files, each overlaying the ones before it, as one Config."""
-    paths = list(paths)
-    values: dict[str, Any] = {}
-    for path in paths:
-        values = merge(values, read_yaml(path))
-    return check_config(values, source=" + ".join(str(path) for path in paths))

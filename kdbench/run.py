@@ -5,15 +5,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from kdbench.config import Criterion, InputScaling, Network, Section, Training
+from kdbench.config import Criterion, InputScaling, Network, Training
 from kdbench.digest import code_digest
 from kdbench.networks.catalogue import NETWORKS
 from kdbench.recipes.lesson import AveragedPeers, Construction, StalePeers, Synthesis
 from kdbench.recipes.losses import taken_by
+from kdbench.section import Section
 
 # Modules that have no effect on a run, or whose effect is in its settings: changing them reruns nothing by itself.
 DECLARATIONS = (
     "kdbench.config",
+    "kdbench.overlay",
+    "kdbench.section",
     "kdbench.plan",
     "kdbench.run",
     "kdbench.recipes.lesson",

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from kdbench.config import Config, Training, check_section, merge
+from kdbench.config import Config, Training
 from kdbench.errors import KdbenchError, unknown
 from kdbench.networks.catalogue import NETWORKS, paired_layers
+from kdbench.overlay import merge
 from kdbench.planned import PlannedRun
 from kdbench.recipes.lesson import FrozenPeers, Lesson, LossTerm
 from kdbench.run import Fusion, ImageChoice, Learner, Mentor, Run, Source, Term
+from kdbench.section import check_section
 from kdbench.terms import criterion, objective
 
 

@@ -6,8 +6,9 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from kdbench.config import Config, check_config, merge
+from kdbench.config import Config, check_config
 from kdbench.errors import KdbenchError, unknown
+from kdbench.overlay import merge
 
 Group = Literal["sensitivity", "further"]
 GROUPS: tuple[Group, ...] = ("sensitivity", "further")

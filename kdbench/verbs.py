@@ -9,11 +9,13 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from kdbench.config import Config, check_config, check_section, load_config
+from kdbench.config import Config, check_config
 from kdbench.errors import KdbenchError
+from kdbench.overlay import load_config
 from kdbench.plan import Plan
 from kdbench.recipes.survey import filters
 from kdbench.run import Run
+from kdbench.section import check_section
 
 
 def read_config(arguments: argparse.Namespace) -> Config:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from kdbench.config import check_config, merge, read_yaml
+from kdbench.config import check_config
 from kdbench.data.store import write_tensors
+from kdbench.overlay import merge, read_yaml
 
 ROOT = Path(__file__).parent.parent
 DIGITS = ("--configfile", "presets/digits.yaml")

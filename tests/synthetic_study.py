@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from kdbench.config import Config, check_config, merge, read_yaml
+from kdbench.config import Config, check_config
+from kdbench.overlay import merge, read_yaml
 from kdbench.plan import Plan
 from kdbench.run import Run
 

@@ -17,11 +17,12 @@ from kdbench.classroom.epochs import batches, steps_per_epoch
 from kdbench.classroom.losses import Losses
 from kdbench.classroom.outputs import write_outputs
 from kdbench.classroom.train import train
-from kdbench.config import Augmentation, check_config, merge
+from kdbench.config import Augmentation, check_config
 from kdbench.data.store import read_tensors
 from kdbench.errors import KdbenchError
 from kdbench.files import write_json
 from kdbench.objectives.prediction import Prediction
+from kdbench.overlay import merge
 from kdbench.plan import Plan
 
 SMALL = {

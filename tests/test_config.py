@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from kdbench.config import check_config, load_config, merge
+from kdbench.config import check_config
 from kdbench.errors import KdbenchError
+from kdbench.overlay import load_config, merge
 from tests.conftest import ROOT
 
 

@@ -1,6 +1,7 @@
 """In what a study differs from the paper is said whether or not its author says it."""
 
-from kdbench.config import check_config, load_config, merge
+from kdbench.config import check_config
+from kdbench.overlay import load_config, merge
 from kdbench.paper.deviations import deviations
 from tests.conftest import ROOT
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from kdbench.config import load_config
+from kdbench.overlay import load_config
 from kdbench.recipes.schema import read_recipe
 from tests.conftest import ROOT
 

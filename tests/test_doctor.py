@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from kdbench.cli import main
-from kdbench.config import Network, check_config, merge
+from kdbench.config import Network, check_config
 from kdbench.doctor import data, machine, programs, results, study, weights
 from kdbench.doctor.finding import Finding, complaint, shown
 from kdbench.errors import KdbenchError
 from kdbench.networks.weights import IMAGENET_NETWORKS
+from kdbench.overlay import merge
 from kdbench.run import Learner
 from kdbench.workflow import PARTS, copy_workflow
 from tests.conftest import ROOT

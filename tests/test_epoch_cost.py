@@ -15,8 +15,9 @@ from kdbench.classroom.learners import build_pupil
 from kdbench.classroom.losses import Losses
 from kdbench.classroom.mentors import Mentors
 from kdbench.classroom.train import open_classroom, train
-from kdbench.config import check_config, merge
+from kdbench.config import check_config
 from kdbench.data.store import load_packed, write_tensors
+from kdbench.overlay import merge
 from kdbench.plan import Plan
 
 CPU = torch.device("cpu")

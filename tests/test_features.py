@@ -7,12 +7,13 @@ from kdbench.classroom.features import write_features
 from kdbench.classroom.mentors import Mentors
 from kdbench.classroom.outputs import write_outputs
 from kdbench.classroom.train import train
-from kdbench.config import Network, check_config, merge
+from kdbench.config import Network, check_config
 from kdbench.data.store import load_packed, read_metadata, read_tensors
 from kdbench.errors import KdbenchError
 from kdbench.networks.build import build_network
 from kdbench.networks.catalogue import NETWORKS, module_of
 from kdbench.networks.features import Features
+from kdbench.overlay import merge
 from kdbench.plan import Plan
 from kdbench.run import Mentor
 

@@ -10,11 +10,12 @@ from torch import nn
 
 from kdbench.classroom.fuse import fuse
 from kdbench.classroom.train import train
-from kdbench.config import check_config, merge
+from kdbench.config import check_config
 from kdbench.data.store import PackedImages
 from kdbench.data.subset import stratified_subset
 from kdbench.fusions import average, svm, vote
 from kdbench.objectives.prediction import Prediction
+from kdbench.overlay import merge
 from kdbench.plan import Plan
 
 CPU = torch.device("cpu")

@@ -10,10 +10,12 @@ from kdbench.classroom import train as training_step
 from kdbench.classroom.features import write_features
 from kdbench.classroom.outputs import write_outputs
 from kdbench.classroom.train import fewer, train
-from kdbench.config import check_config, check_section, merge
+from kdbench.config import check_config
 from kdbench.data.store import read_tensors
+from kdbench.overlay import merge
 from kdbench.plan import Plan
 from kdbench.recipes.schema import Recipe, read_recipe
+from kdbench.section import check_section
 from tests.test_recipes import LABELS, LESSON, TEACHER
 
 PEERS = {"loss": "soft_labels", "source": "peers", "weight": 1}

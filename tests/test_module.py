@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kdbench.config import read_yaml
+from kdbench.overlay import read_yaml
 from tests.conftest import ROOT
 from tests.test_workflow import planned
 

@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from kdbench.config import load_config
 from kdbench.digest import source_files
 from kdbench.errors import KdbenchError
+from kdbench.overlay import load_config
 from kdbench.report.claims import write_claims
 from kdbench.report.collect import write_results
 from kdbench.report.page.cells import read_rows

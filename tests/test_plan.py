@@ -8,13 +8,15 @@ from itertools import combinations
 
 import pytest
 
-from kdbench.config import check_config, check_section, merge
+from kdbench.config import check_config
 from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError
+from kdbench.overlay import merge
 from kdbench.plan import Plan
 from kdbench.recipes.losses import losses
 from kdbench.recipes.schema import Recipe, read_recipe
 from kdbench.run import DECLARATIONS, Run
+from kdbench.section import check_section
 
 
 def students(count):

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kdbench.config import check_config, check_section, merge
+from kdbench.config import check_config
 from kdbench.errors import KdbenchError
+from kdbench.overlay import merge
 from kdbench.plan import Plan
 from kdbench.recipes.schema import Recipe, read_recipe
+from kdbench.section import check_section
 from tests.synthetic_study import study_config
 
 ROOT = Path(__file__).parent.parent

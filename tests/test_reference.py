@@ -8,7 +8,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from kdbench.config import load_config
+from kdbench.overlay import load_config
 from kdbench.report.further import write_further
 from kdbench.report.gains.table import write_gains
 from kdbench.report.sensitivity import write_sensitivity

@@ -5,9 +5,10 @@ import torch
 
 from kdbench.classroom.specialist import confused_classes, half_special, relabelled
 from kdbench.classroom.train import train
-from kdbench.config import check_config, merge
+from kdbench.config import check_config
 from kdbench.data.store import load_packed
 from kdbench.fusions.specialists import grouped, nearest
+from kdbench.overlay import merge
 from kdbench.plan import Plan
 
 SMALL = {
@@ -44,7 +45,7 @@ def test_a_specialist_learns_its_classes_and_as_many_images_of_all_others(small_
 
 
 def study_values():
-    from kdbench.config import read_yaml
+    from kdbench.overlay import read_yaml
     from tests.conftest import ROOT
 
     values = merge(read_yaml(ROOT / "config.yaml"), read_yaml(ROOT / "presets" / "digits.yaml"))

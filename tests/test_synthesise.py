@@ -10,8 +10,9 @@ from kdbench.classroom.learners import load_source
 from kdbench.classroom.outputs import write_outputs
 from kdbench.classroom.synthesise import class_similarity, draw_targets, facts_of, impressions, synthesise
 from kdbench.classroom.train import train
-from kdbench.config import check_config, merge
+from kdbench.config import check_config
 from kdbench.data.store import load_packed, read_metadata, read_tensors
+from kdbench.overlay import merge
 from kdbench.plan import Plan
 from kdbench.recipes.lesson import Synthesis
 

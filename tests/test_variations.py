@@ -5,8 +5,9 @@ from math import sqrt
 import pandas as pd
 import pytest
 
-from kdbench.config import check_config, merge
+from kdbench.config import check_config
 from kdbench.errors import KdbenchError
+from kdbench.overlay import merge
 from kdbench.paper.reported import read_paper
 from kdbench.plan import Plan
 from kdbench.report.claims import write_claims

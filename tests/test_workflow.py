@@ -12,7 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from kdbench.config import load_config, read_yaml
+from kdbench.overlay import load_config, read_yaml
 from tests.conftest import DIGITS
 
 STUDENTS = ("alexnet", "lenet", "mobilenet")

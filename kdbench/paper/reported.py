@@ -13,7 +13,8 @@ from typing import Literal
 import yaml
 from pydantic import Field
 
-from kdbench.config import Criterion, LossWeights, Section, Student, check_section
+from kdbench.config import Criterion, LossWeights, Student
+from kdbench.section import Section, check_section
 
 Role = Literal["S1", "S2", "S3"]
 Figure = Literal["train_accuracy", "test_accuracy"]

@@ -11,7 +11,7 @@ from typing import Literal
 import yaml
 from pydantic import Field, model_validator
 
-from kdbench.config import Section, check_section
+from kdbench.section import Section, check_section
 
 TableNumber = Literal[1, 2]
 Column = Literal["objective", "data", "teacher", "knowledge", "method", "student", "dataset"]

@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from kdbench.config import Distillation, Network, Section, check_section
+from kdbench.config import Distillation, Network
 from kdbench.data.catalogue import VIEWS
 from kdbench.errors import unknown
 from kdbench.recipes.losses import fusions, losses, objective_files
+from kdbench.section import Section, check_section
 
 PREDICTIONS = "predictions-{learner}.npz"
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from kdbench.config import Section, check_section, read_yaml
 from kdbench.errors import KdbenchError, unknown
+from kdbench.overlay import read_yaml
 from kdbench.recipes.lesson import Lesson
 from kdbench.recipes.survey import Survey
+from kdbench.section import Section, check_section
 
 PACKAGE = Path(__file__).parent
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import Field, model_validator
 
-from kdbench.config import Section
+from kdbench.section import Section
 
 Objective = Literal["simple model", "limited data", "learning time", "accuracy"]
 DataModification = Literal["resolution", "augmentation", "modality", "view"]

@@ -8,7 +8,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from kdbench.config import Config, Network, Section
+from kdbench.config import Config, Network
+from kdbench.section import Section
 
 HEAD = """# Configuration
 

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kdbench.config import load_config
+from kdbench.overlay import load_config
 from kdbench.plan import Plan
 from kdbench.report.simulation import measured_jobs
 from kdbench.schedule import Job, makespan

@@ -5,9 +5,10 @@ import shlex
 import sys
 from pathlib import Path
 
-from kdbench.config import Config, check_config, merge, read_yaml, retyped
+from kdbench.config import Config, check_config
 from kdbench.digest import code_digest
 from kdbench.errors import KdbenchError
+from kdbench.overlay import merge, read_yaml, retyped
 from kdbench.paper.survey import has_claims_on
 from kdbench.plan import Plan
 from kdbench.report.figures.example_rules import EXAMPLE_METHODS

@@ -13,9 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdbench.config import Config, check_config, read_yaml
+from kdbench.config import Config, check_config
 from kdbench.errors import KdbenchError
 from kdbench.files import write_text
+from kdbench.overlay import read_yaml
 from kdbench.paper.deviations import deviations
 from kdbench.paper.reported import Paper, read_paper
 from kdbench.report.collect import by_seed, read_results
