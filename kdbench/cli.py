@@ -83,8 +83,6 @@ def run_options() -> argparse.ArgumentParser:
     options.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1)")
     about = "processes that share one GPU (default: 1)"
     options.add_argument("--slots-per-gpu", type=int, default=1, metavar="N", help=about)
-    about = "results folder of a study from which the very same runs are taken instead"
-    options.add_argument("--reuse", type=Path, metavar="FOLDER", help=about)
     return options
 
 
@@ -101,9 +99,13 @@ def steps_of_the_study(add_parser: AddParser) -> Group:
         "kdbench train scratch-lenet --seed 2 --config presets/digits.yaml",
         "kdbench train results/digits/runs/scratch-lenet/seed1/metrics.json --results results/digits",
     ]
-    group.verb(verbs.train, "Train runs and test their learners.", *of_runs, shown=shown)
+    train = group.verb(verbs.train, "Train runs and test their learners.", *of_runs, shown=shown)
     shown = ["kdbench outputs teacher --config presets/digits.yaml"]
-    group.verb(verbs.outputs, "Store what finished runs' learners say of the training images.", *of_runs, shown=shown)
+    about = "Store what finished runs' learners say of the training images."
+    outputs = group.verb(verbs.outputs, about, *of_runs, shown=shown)
+    for sub in (train, outputs):
+        about = "results folder of a study from which the very same runs are taken instead"
+        sub.add_argument("--reuse", type=Path, metavar="FOLDER", help=about)
     sub = group.verb(verbs.features, "Store one layer of finished runs' learners.", *of_runs)
     sub.add_argument("--layer", required=True, metavar="NAME", help="embedding, or stage1, stage2, ...")
     sub.add_argument("--limit", type=float, default=4.0, metavar="GB", help="store no more than this (default: 4)")

@@ -120,6 +120,7 @@ class Teacher(Section):
 
 
 STUDENT_NAME = re.compile(r"[A-Za-z0-9_]+")
+RESERVED = ("teacher", "together")  # learners that are no students
 CHANGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
 
@@ -144,8 +145,10 @@ class Student(Section):
     @field_validator("name")
     @classmethod
     def plain_name(cls, name: str) -> str:
-        if not STUDENT_NAME.fullmatch(name) or name == "teacher":
-            raise ValueError(f'"{name}" is no student name: use letters, digits and _ only, and not "teacher"')
+        if not STUDENT_NAME.fullmatch(name) or name.casefold() in RESERVED:
+            raise ValueError(
+                f'"{name}" is no student name: use letters, digits and _ only, and not {" or ".join(RESERVED)}'
+            )
         return name
 
 
@@ -289,9 +292,15 @@ class Config(Section):
     @classmethod
     def distinct_students(cls, students: list[Student]) -> list[Student]:
         names = [student.name for student in students]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        # Names are folders too, which some file systems do not tell apart by their case.
+        folded = [name.casefold() for name in names]
+        twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
         if twice:
             raise ValueError(f"duplicate student {', '.join(twice)}: give each its own name")
+        for name in names:
+            original, _, number = name.rpartition("_")
+            if number.isdecimal() and original in names:
+                raise ValueError(f"{name} is what a copy of {original} is called: give it another name")
         return students
 
     @model_validator(mode="after")

@@ -184,14 +184,6 @@ class Plan:
         """Whether runs of ``listener`` have learners of ``lesson`` as mentors."""
         return lesson.run in listener.listened_to()
 
-    def learner_pattern(self) -> str:
-        """A regular expression of all learners' names."""
-        named = {name for lesson in self.lessons for name in lesson.named}
-        most = max((lesson.copies for lesson in self.lessons), default=1)
-        copies = "(_[2-9])?" if most > 1 else ""
-        students = "|".join(re.escape(name) for name in self.students)
-        return "|".join(["teacher", "together", *sorted(map(re.escape, named)), f"({students}){copies}"])
-
     def wildcard_constraints(self) -> dict[str, str]:
         student = "|".join(re.escape(name) for name in self.students)
         weights = "|".join(re.escape(format_weights(point)) for point in self.config.tune.grid)

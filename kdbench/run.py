@@ -142,6 +142,16 @@ class Run(Section):
     def folder(self, results: Path) -> Path:
         return results / "runs" / self.name / f"seed{self.seed}"
 
+    def heard(self) -> list[Source]:
+        """Learners of other runs whose stored outputs this one reads."""
+        return [*self.mentors, *([self.images.confused_by] if self.images.confused_by else [])]
+
+    def built_on(self) -> list[Source]:
+        """Learners of other runs whose weights or images this one reads."""
+        started = [learner.starts_from for learner in self.learners if learner.starts_from]
+        members = self.fusion.members if self.fusion else []
+        return [*started, *members, *([self.images.made_by] if self.images.made_by else [])]
+
     def inputs(self, results: Path) -> list[Path]:
         """Files of other runs that this one reads."""
         files = [mentor.outputs_path(results) for mentor in self.mentors]

@@ -3,6 +3,7 @@
 In place of Snakemake's own lock, whose files stay after a kill and ask for ``snakemake --unlock``.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -15,6 +16,7 @@ from kdbench.errors import KdbenchError
 from kdbench.files import REMEDIES
 
 NAME = ".running"
+TOLERANCE = 60.0  # seconds
 _held: list[int] = []  # open files, whose locks last as long as this process
 
 
@@ -53,15 +55,18 @@ def settle_times(results: str | Path) -> None:
     Files from the future keep their order, and are older than those made since the clock was right.
     """
     now = time.time()
+    # A file server's clock may be a little ahead of this one.
+    future = now + TOLERANCE
     times = {path: modified(path) for path in Path(results).rglob("*") if path.is_file() and path.suffix != ".log"}
-    ahead = {path: moment for path, moment in times.items() if moment > now}
+    ahead = {path: moment for path, moment in times.items() if moment > future}
     if not ahead:
         return
     latest = max(ahead.values())
-    first = min((moment for moment in times.values() if moment <= now), default=now)
+    first = min((moment for moment in times.values() if moment <= future), default=now)
     for path, moment in ahead.items():
         moved = moment - latest + first - 1
-        os.utime(path, (moved, moved))
+        with contextlib.suppress(OSError):  # Snakemake will say what it cannot do
+            os.utime(path, (moved, moved), follow_symlinks=False)
     until = datetime.fromtimestamp(latest).isoformat(" ", "seconds")
     print(
         f"kdbench: {results}: {len(ahead)} files were dated up to {until}, as after a clock was set back: "
@@ -71,8 +76,8 @@ def settle_times(results: str | Path) -> None:
 
 
 def modified(path: Path) -> float:
-    """Seconds since 1970 of a file's last change; 0 for one that is no more."""
+    """Seconds since 1970 of a file's or link's own last change; 0 for one that is no more."""
     try:
-        return path.stat().st_mtime
+        return path.lstat().st_mtime
     except OSError:
         return 0.0

@@ -53,7 +53,7 @@ class Settings:
             ),
             variant=lesson.variant,
             validation=self.holds_out(lesson),
-            reported_epoch="last" if lesson.learners == "teacher" or not lesson.trains else config.reported_epoch,
+            reported_epoch=config.reported_epoch if self.chooses_epoch(lesson) else "last",
             device=config.device,
             fusion=self.fusion(planned, seed),
             synthesis=lesson.synthesise,
@@ -157,8 +157,12 @@ class Settings:
 
     def holds_out(self, lesson: Lesson) -> bool:
         """Whether the lesson's runs hold the validation images out: to tune weights, or to choose a student's epoch."""
-        chooses_epoch = self.config.reported_epoch == "best-validation" and lesson.learners != "teacher"
-        return lesson.tuning or (chooses_epoch and lesson.trains)
+        return lesson.tuning or (self.config.reported_epoch == "best-validation" and self.chooses_epoch(lesson))
+
+    @staticmethod
+    def chooses_epoch(lesson: Lesson) -> bool:
+        """Whether its learners' epoch may be chosen: they are students, and learn from images that can be held out."""
+        return lesson.trains and lesson.learners != "teacher" and not lesson.images.made_by
 
     def fusion(self, planned: PlannedRun, seed: int) -> Fusion | None:
         fuse = planned.lesson.fuse

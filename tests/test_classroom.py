@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from kdbench.classroom import train as training_step
 from kdbench.classroom.augment import augment, draw_changes
-from kdbench.classroom.epochs import batches, steps_per_epoch
+from kdbench.classroom.epochs import batches, steps_per_epoch, train_epoch
 from kdbench.classroom.losses import Losses
 from kdbench.classroom.outputs import write_outputs
 from kdbench.classroom.train import train
@@ -310,3 +310,30 @@ def test_a_gpu_asked_for_where_there_is_none_is_refused(small_results, small):
         pytest.skip("there is a GPU")
     with pytest.raises(KdbenchError, match="torch sees no GPU"):
         run({**small, "device": "cuda"}, "teacher", small_results)
+
+
+def test_a_student_that_starts_from_another_run_is_taken_from_a_study_only_with_the_same_start(taught, small, tmp_path):
+    values = {**small, "methods": ["scratch", "vanilla", "quantised"]}
+    for name in ("vanilla-a", "quantised-8-a"):
+        run(values, name, taught)
+    others = {"the same": values, "another start": merge(values, {"vanilla": {"alpha_weighs": "teacher"}})}
+    for name, changed in others.items():
+        results = tmp_path / name
+        shutil.copytree(taught, results)
+        shutil.rmtree(results / "runs/vanilla-a")
+        shutil.rmtree(results / "runs/quantised-8-a")
+        plan = Plan(check_config(changed))
+        for run_name in ("vanilla-a", "quantised-8-a"):
+            train([plan.run(run_name, 1)], results, 1, reuse=taught)
+        assert (results / "runs/quantised-8-a/seed1/metrics.json").is_symlink() == (name == "the same")
+
+
+def test_a_learner_that_predicts_no_numbers_at_the_end_is_told_by_name(taught, small, monkeypatch):
+    def ruined(room, epoch):
+        train_epoch(room, epoch)
+        for value in room.pupils["a"].network.parameters():
+            value.data.fill_(float("nan"))
+
+    monkeypatch.setattr(training_step, "train_epoch", ruined)
+    with pytest.raises(KdbenchError, match=r"scratch-a seed 1: the loss of a on the test images is nan: lower"):
+        run(merge(small, {"training": {"epochs": 1}}), "scratch-a", taught)

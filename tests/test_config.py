@@ -182,3 +182,17 @@ def test_a_missing_config_file_is_named():
     done = kdbench("plan", "--config", "presets/digit.yaml")
     assert done.returncode == 2
     assert "presets/digit.yaml: cannot be read (No such file or directory)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["lenet", "Together"], '"Together" is no student name'),
+        (["lenet", "LeNet"], "duplicate student LeNet, lenet"),
+        (["lenet", "lenet_2"], "lenet_2 is what a copy of lenet is called"),
+    ],
+)
+def test_names_of_students_that_would_meet_others_are_refused(values, names, said):
+    students = [{"name": name, "network": {"name": "lenet"}} for name in names]
+    with pytest.raises(KdbenchError, match=said):
+        check_config({**values, "students": students})

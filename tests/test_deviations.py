@@ -14,7 +14,7 @@ def test_fewer_images_and_other_epochs_are_told_beside_what_a_preset_states(valu
     changed = merge(values, {"data": {"train_limit": 2000}, "training": {"epochs": 20}})
     told = deviations(check_config(changed))
     assert told[:-2] == values["study"]["deviations"]
-    assert told[-2:] == ["data: at most 2,000 training images", "students: trained for 20 epochs, in place of 5"]
+    assert told[-2:] == ["data: at most 2,000 training images", "students: epochs 20, in place of 5"]
 
 
 def test_another_data_set_and_teacher_are_told_where_nothing_is_stated(values):
@@ -23,3 +23,29 @@ def test_another_data_set_and_teacher_are_told_where_nothing_is_stated(values):
         "data: digits, in place of CIFAR-10",
         "teacher: resnet8 without pre-trained weights, in place of ResNet-50 with ImageNet weights",
     ]
+
+
+def test_every_setting_that_the_paper_states_and_a_study_changes_is_told(values):
+    changed = {
+        "training": {"epochs": 1, "optimizer": "sgd"},
+        "distillation": {"temperature": 4.0},
+        "vanilla": {"alpha": 0.5},
+        "data": {"validation_fraction": 0.5},
+        "alternate": {"phase1": "weakest", "phase2": [0.1, 0.8, 0.1]},
+    }
+    told = deviations(check_config(merge(values, changed)))
+    assert told[len(values["study"]["deviations"]) :] == [
+        "students: epochs 1, in place of 5",
+        "students: optimiser sgd, in place of adam",
+        "vanilla distillation: temperature 4, in place of 10",
+        "vanilla distillation: alpha 0.5, in place of 0.1",
+        "validation images: share 0.5, in place of 0.2",
+        "alternate phase 1: weights weakest, in place of 0.1-0.8-0.1",
+        "alternate phase 2: weights 0.1-0.8-0.1, in place of 0.1-0.6-0.3",
+    ]
+
+
+def test_the_papers_own_teacher_trained_otherwise_is_told():
+    values = load_config([ROOT / "config.yaml"]).model_dump(mode="json")
+    told = deviations(check_config(merge(values, {"teacher": {"training": {"epochs": 1}, "upscale": 4}})))
+    assert told == ["teacher: epochs 1, in place of 3", "teacher: images enlarged 4, in place of 7"]

@@ -268,8 +268,8 @@ def test_weights_are_checked_against_their_digest(here):
 def test_imagenet_weights_are_looked_for_in_torchs_cache_under_torchvisions_names(here, monkeypatch):
     from torchvision import models
 
-    for network, name in IMAGENET_NETWORKS.items():
-        address = getattr(models, name).DEFAULT.url
+    for network, (enumeration, member) in IMAGENET_NETWORKS.items():
+        address = getattr(models, enumeration)[member].url
         assert address == f"{weights.IMAGENET_ADDRESS}/{weights.IMAGENET_FILES[network]}"
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(here / "hub"))
     teacher = learner("imagenet", network="resnet50", form="imagenet")

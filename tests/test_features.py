@@ -1,5 +1,7 @@
 """Features: what every network gives at its layers, and mentors' features, stored or asked for."""
 
+import json
+
 import pytest
 import torch
 
@@ -84,3 +86,22 @@ def test_features_of_other_images_are_refused(taught):
     write_outputs(run, results, 1)  # the logits are new, the features are not
     with pytest.raises(KdbenchError, match=r"features-teacher-embedding.*made from other training images"):
         heard(results, ["embedding"])
+
+
+def test_what_is_learned_from_changed_images_does_not_depend_on_whether_features_are_stored(taught, values):
+    results, run = taught
+    changed = {
+        "methods": ["similarity"],
+        "students": [{"name": "lenet", "network": {"name": "lenet"}}],
+        "teacher": {"network": run.learners[0].network.model_dump(), "training": run.training.model_dump()},
+        "training": {"epochs": 1, "batch_size": 16, "augmentation": {"flip": True, "shift": 2}},
+    }
+    student = Plan(check_config(merge(values, changed))).run("similarity-lenet", 1)
+    losses = []
+    for limit in (4.0, 0.0):
+        for layer in {layer for mentor in student.mentors for layer in mentor.layers}:
+            write_features(run, layer, results, threads=1, limit=limit)
+        train([student], results, 1)
+        metrics = json.loads((student.folder(results) / "metrics.json").read_text())
+        losses.append(metrics["learners"]["lenet"]["train_loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)

@@ -85,6 +85,13 @@ def test_where_slurm_has_chosen_the_gpu_is_taken_as_it_is(hold):
     assert [leased(process) for process in processes] == ["0", "0", "0"]
 
 
+def test_within_a_slurm_job_of_several_gpus_each_process_gets_its_own(hold):
+    inside = {"CUDA_VISIBLE_DEVICES": "0,1", "SLURMD_NODENAME": "node1"}
+    of_one_job = [hold(**inside, SLURM_JOB_ID="7") for _ in range(2)]
+    assert sorted(leased(process) for process in of_one_job) == ["0", "1"]
+    assert leased(hold(**inside, SLURM_JOB_ID="8")) == "0"  # another job's GPU 0 is another GPU
+
+
 @pytest.mark.parametrize(
     ("named", "expected"), [(None, ["0", "1"]), ("", []), ("-1", []), ("1", ["1"]), (" 2, 0", ["2", "0"])]
 )

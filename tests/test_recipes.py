@@ -12,6 +12,7 @@ from kdbench.config import check_config
 from kdbench.errors import KdbenchError
 from kdbench.overlay import merge
 from kdbench.plan import Plan
+from kdbench.recipes.lesson import Lesson
 from kdbench.recipes.schema import Recipe, read_recipe
 from kdbench.section import check_section
 from tests.synthetic_study import study_config
@@ -237,3 +238,19 @@ def test_a_method_beside_the_study_needs_nothing_in_the_package(tmp_path):
     assert "% of the test images" in kdbench("train", "tried-lenet", *options)
     history = (tmp_path / "results/runs/tried-lenet/seed1/history.csv").read_text().splitlines()
     assert history[0].endswith("loss_labels_cross_entropy,loss_labels_small_logits")
+
+
+def test_made_images_hold_none_out_to_choose_an_epoch(tmp_path):
+    methods = ["scratch", "vanilla", "zero-shot"]
+    plan = Plan(study_config(tmp_path, methods=methods, reported_epoch="best-validation"))
+    chosen = [plan.run(name, 1) for name in ("vanilla-lenet", "zero-shot-lenet")]
+    assert [(run.validation, run.reported_epoch) for run in chosen] == [(True, "best-validation"), (False, "last")]
+
+
+def test_layers_cannot_be_compared_with_an_average():
+    term = {"loss": "feature_distance", "source": "teacher", "weight": 1, "layers": "last stage", "combine": "average"}
+    with pytest.raises(KdbenchError, match="layers cannot be compared with an average"):
+        check_section(Lesson, {**LESSON, "teacher": True, "objective": [term]}, "here")
+    peers = {"loss": "feature_distance", "source": "peers", "weight": 1, "layers": "last stage"}
+    with pytest.raises(KdbenchError, match="layers of peers cannot be compared as they were"):
+        check_section(Lesson, {**LESSON, "peers": {"stale": 5}, "objective": [peers]}, "here")

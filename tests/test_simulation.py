@@ -37,6 +37,18 @@ def test_the_study_waits_for_its_teacher_its_tuning_and_its_first_phase(study):
     assert set(phase2.parents) == {"data", "teacher/seed1/outputs", "alternate-alexnet+lenet/seed2/outputs"}
 
 
+def test_a_run_waits_for_those_it_starts_from_or_answers_for(tmp_path):
+    methods = ["scratch", "vanilla", "pruned", "ensemble", "specialists", "zero-shot"]
+    config = study_config(tmp_path / "results", seeds=[1], methods=methods)
+    write_study(config)
+    jobs = measured_jobs(Plan(config), config.results, overhead=1.0)
+    assert set(jobs["pruned-lenet/seed1"].parents) == {"data", "teacher/seed1/outputs", "vanilla-lenet/seed1"}
+    members = {"teacher/seed1", "ensemble-member-2/seed1", "ensemble-member-3/seed1"}
+    assert set(jobs["ensemble-together/seed1"].parents) == {"data", *members}
+    assert set(jobs["specialist-1/seed1"].parents) == {"data", "teacher/seed1/outputs", "teacher/seed1"}
+    assert "impressions/seed1" in jobs["zero-shot-lenet/seed1"].parents
+
+
 def test_table_and_figure_say_that_they_are_simulated_and_where_more_gpus_gain_nothing(study):
     told = simulate(Plan(study), study.results, overhead=0.0)
     table = pd.read_csv(study.results / "simulation.csv")

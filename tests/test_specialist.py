@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from kdbench.classroom.specialist import confused_classes, half_special, relabelled
+from kdbench.classroom.specialist import confused_classes, half_special, relabelled, special_classes
 from kdbench.classroom.train import train
 from kdbench.config import check_config
-from kdbench.data.store import load_packed
+from kdbench.data.store import load_packed, write_tensors
+from kdbench.errors import KdbenchError
 from kdbench.fusions.specialists import grouped, nearest
 from kdbench.overlay import merge
 from kdbench.plan import Plan
@@ -102,3 +103,10 @@ def test_each_specialist_has_a_group_of_its_own(number):
     run = Plan(check_config(study_values())).run(f"specialist-{number}", 1)
     assert (run.images.specialist, run.images.of) == (number, 3)
     assert run.learners[0].starts_from.run == "teacher"
+
+
+def test_fewer_classes_than_groups_are_refused(small_results):
+    run = Plan(check_config(merge(study_values(), {"data": {"source": "digits"}}))).run("specialist-1", 1)
+    write_tensors(run.images.confused_by.outputs_path(small_results), {"logits": torch.randn(20, 2)}, {})
+    with pytest.raises(KdbenchError, match=r"specialist-1: 2 classes do not fall into 3 groups .* images.of"):
+        special_classes(run, small_results)

@@ -275,7 +275,7 @@ REACH = 4.302653 * 0.1 / sqrt(3)  # of a 95 % t-interval of three seeds
 
 
 def test_a_gain_is_over_scratch_of_as_many_epochs_at_the_same_seed(further_study):
-    table = gains(differences(further_study)).set_index(["change", "method", "student"])
+    table = gains(differences(further_study, further_study.results)).set_index(["change", "method", "student"])
     assert len(table) == 2 * (3 + 2 + 3)
     own = table.loc[("as configured", "peer", "lenet")]
     assert (own["peers"], own["epochs"], own["n"]) == (2, 5, 3)
@@ -293,7 +293,8 @@ def p_of_three_seeds(difference):
 
 
 def test_trends_compare_the_most_peers_and_epochs_with_the_fewest(further_study):
-    found = trends(further_study, differences(further_study)).set_index(["along", "method", "student"])
+    each = differences(further_study, further_study.results)
+    found = trends(further_study, each).set_index(["along", "method", "student"])
     expected = {("peers", "peer", name): (1, 2, 2.0) for name in ("alexnet", "lenet")}
     expected |= {("epochs", "vanilla", name): (5, 20, 3.0) for name in THREE}
     expected |= {("epochs", "peer", name): (5, 20, -3.0) for name in THREE}
@@ -309,7 +310,7 @@ def test_trends_compare_the_most_peers_and_epochs_with_the_fewest(further_study)
 
 
 def test_the_figure_shows_gains_along_peers_and_epochs_a_panel_a_student(further_study):
-    figure = draw(further_study, gains(differences(further_study)))
+    figure = draw(further_study, gains(differences(further_study, further_study.results)))
     panels = figure.axes
     assert [axes.get_title() for axes in panels] == [*THREE, "", "", ""]
     assert [axes.get_xlabel() for axes in panels] == ["peers"] * 3 + ["epochs"] * 3
@@ -341,7 +342,7 @@ def test_the_text_says_how_many_gains_grow_and_shrink(further_study):
 
 def test_one_seed_gives_trends_without_interval_and_p(tmp_path):
     config = next_steps(tmp_path / "results", accuracy_of_next_steps, *THREE, further=TWO_STUDENTS, seeds=[2])
-    found = trends(config, differences(config))
+    found = trends(config, differences(config, config.results))
     assert found["difference"].tolist() == pytest.approx([2.0, 2.0])
     assert found["n"].tolist() == [1, 1]
     assert found[["low", "high", "p", "p_adjusted"]].isna().all(axis=None)
@@ -357,7 +358,7 @@ def test_epochs_are_compared_among_the_same_students(tmp_path):
         "epochs-20": {"students": [*THREE], "training": {"epochs": 20}},
     }
     config = next_steps(tmp_path / "results", accuracy_of_next_steps, *THREE, "resnet8", further=further)
-    found = trends(config, differences(config)).set_index(["along", "method", "student"])
+    found = trends(config, differences(config, config.results)).set_index(["along", "method", "student"])
     assert found.loc[("epochs", "peer", "alexnet"), "difference"] == pytest.approx(1 - 4)
     assert found.loc[("peers", "peer", "alexnet"), "difference"] == pytest.approx(6 - 4)
     assert "resnet8" not in found.index.get_level_values("student")
@@ -370,7 +371,7 @@ def test_ensembles_of_as_many_students_count_as_their_mean(tmp_path):
 
     further = {f"with-{other}": {"students": ["alexnet", other]} for other in ("lenet", "mobilenet")}
     config = next_steps(tmp_path / "results", accuracy, *THREE, further=further)
-    found = trends(config, differences(config)).set_index("student")["difference"]
+    found = trends(config, differences(config, config.results)).set_index("student")["difference"]
     assert found.to_dict() == pytest.approx({"alexnet": 4 - 2, "lenet": 4 - 1, "mobilenet": 4 - 3})
 
 
@@ -378,14 +379,14 @@ def test_a_method_that_only_a_change_has_is_drawn_under_its_name(tmp_path):
     further = {"with-peers": {"methods": ["scratch", "vanilla", "peer"]}}
     methods = ["scratch", "vanilla"]
     config = next_steps(tmp_path / "results", accuracy_of_next_steps, *THREE, further=further, methods=methods)
-    [legend] = draw(config, gains(differences(config))).legends
+    [legend] = draw(config, gains(differences(config, config.results))).legends
     assert [text.get_text() for text in legend.get_texts()] == ["Vanilla Teacher-Student", "Teacher-Student-Peer"]
 
 
 def test_where_nothing_is_varied_the_figure_says_so_in_words(tmp_path):
     methods = ["scratch", "vanilla"]
     config = next_steps(tmp_path / "results", accuracy_of_next_steps, *THREE, methods=methods, further={})
-    words = " ".join(text.get_text() for text in draw(config, gains(differences(config))).texts)
+    words = " ".join(text.get_text() for text in draw(config, gains(differences(config, config.results))).texts)
     assert "Neither the number of peers nor that of epochs was varied." in " ".join(words.split())
     write_further(config, config.results)
     folder = config.results / "further"

@@ -76,14 +76,14 @@ def train_epoch(room: Classroom, epoch: int) -> None:
     changes = draw_changes(run.training.augmentation, [len(cut) for cut in cuts], draws, room.device)
     for (index, images), change in zip(room.images.batches(cuts), changes, strict=True):
         labels = room.labels[index]
-        images = augment(images, change)
-        predictions = {name: pupil.predict(images, index) for name, pupil in room.pupils.items()}
+        seen = augment(images, change)
+        predictions = {name: pupil.predict(seen, index) for name, pupil in room.pupils.items()}
         losses = room.losses(
             predictions,
             labels,
             room.mentors.predictions("teacher", index, images),
             room.mentors.predictions("peer", index, images),
-            room.copies.predictions(images, index) if room.copies else None,
+            room.copies.predictions(seen, index) if room.copies else None,
         )
         torch.stack([loss["total"] for loss in losses.values()]).sum().backward()
         room.optimizer.step()

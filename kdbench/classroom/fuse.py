@@ -1,7 +1,6 @@
 """Carry out a run that trains nothing: finished learners of other runs answer the test images together."""
 
 import importlib
-import json
 import time
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from kdbench.classroom.device import set_up_device
 from kdbench.classroom.evaluate import Evaluation
 from kdbench.classroom.learners import Pupil, load_source
 from kdbench.classroom.records import write_metrics, write_predictions
-from kdbench.data.store import PackedImages, load_packed
+from kdbench.data.store import PackedImages, load_packed, read_metadata
 from kdbench.networks.build import count_flops, count_parameters
 from kdbench.networks.construct import sparsity, stored_bytes
 from kdbench.run import Run
@@ -81,8 +80,6 @@ def sizes(members: list[Pupil], test: PackedImages) -> dict[str, float]:
 def weights_digests(run: Run, results: Path) -> dict[str, str]:
     assert run.fusion is not None
     return {
-        f"{member.run}/seed{member.seed}/{member.learner}": json.loads(
-            (member.folder(results) / "metrics.json").read_text(encoding="utf-8")
-        )["digests"]["code"]
+        f"{member.run}/seed{member.seed}/{member.learner}": read_metadata(member.weights_path(results))["digest"]
         for member in run.fusion.members
     }

@@ -1,7 +1,7 @@
 """One GPU to a process for its lifetime, leased by a file lock, which the system releases however the process ends.
 
-Snakemake starts so many jobs at once and does not say which GPU a job gets. Where a scheduler does (Slurm), or there is
-one GPU and one slot, the process takes what it sees.
+Snakemake starts so many jobs at once and does not say which GPU a job gets. Where a scheduler does, as Slurm does with
+one GPU a job, the process takes what it sees.
 """
 
 import fcntl
@@ -44,7 +44,7 @@ def lease_gpu(devices: list[str], slots: int) -> str | None:
 
 def locked(device: str, slot: int) -> int | None:
     """The lock file of a device's slot, open and locked, or None where another process holds it."""
-    path = Path(tempfile.gettempdir()) / f"kdbench-gpu-{device.replace('/', '-')}-slot{slot}.lock"
+    path = Path(tempfile.gettempdir()) / f"kdbench-gpu-{allocation()}{device.replace('/', '-')}-slot{slot}.lock"
     descriptor = opened(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -57,22 +57,28 @@ def locked(device: str, slot: int) -> int | None:
 def opened(path: Path) -> int:
     """Another user's lock file cannot be created anew in a shared folder, but can be opened and locked."""
     try:
-        return os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        pass
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o666)
+        try:
+            return os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o666)
+            os.fchmod(descriptor, 0o666)  # whatever the umask: others shall be able to open it
+            return descriptor
     except OSError as error:
         raise KdbenchError(
-            f"{path}: cannot be made ({error.strerror}): set TMPDIR to a folder on this machine"
+            f"{path}: cannot be opened ({error.strerror}): set TMPDIR to a folder of yours on this machine"
         ) from None
 
 
 def visible_gpus(count: int) -> list[str]:
-    """The GPUs to choose from, of the ``count`` that torch sees; none where a scheduler has chosen already."""
-    if "SLURMD_NODENAME" in os.environ:  # its numbers mean another GPU in every job
-        return []
+    """The GPUs to choose from, of the ``count`` that torch sees; none where a scheduler has chosen one already."""
     named = os.environ.get(VISIBLE)
     if named is None:
-        return [str(number) for number in range(count)]
-    return [name.strip() for name in named.split(",") if name.strip() not in ("", "-1")]
+        devices = [str(number) for number in range(count)]
+    else:
+        devices = [name.strip() for name in named.split(",") if name.strip() not in ("", "-1")]
+    return [] if allocation() and len(devices) < 2 else devices
+
+
+def allocation() -> str:
+    """Inside a Slurm job its number and a dash: there a GPU's number means another GPU than in other jobs."""
+    return f"{os.environ.get('SLURM_JOB_ID', 'slurm')}-" if "SLURMD_NODENAME" in os.environ else ""

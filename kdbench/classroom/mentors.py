@@ -34,7 +34,7 @@ class Mentors:
             self.layers[mentor.role].append(layers_of(mentor, results, data, device))
 
     def predictions(self, role: str, index: Tensor, images: Tensor | None = None) -> list[Prediction]:
-        """Predictions of the mentors of ``role`` on the training images ``index`` [B], which ``images`` are."""
+        """Predictions of the mentors of ``role`` on the training images ``index`` [B], ``images`` before any change."""
         return [
             Prediction(logits[index], self.looked_up(layers, index, images), index)
             for logits, layers in zip(self.logits[role], self.layers[role], strict=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kdbench.classroom.seeding import generator
 from kdbench.data.store import PackedImages, read_tensors
+from kdbench.errors import KdbenchError
 from kdbench.run import Run
 
 DUSTBIN = "others"
@@ -23,7 +24,13 @@ def special_classes(run: Run, results: Path) -> list[int] | None:
     if choice.confused_by is None:
         return None
     logits = read_tensors(choice.confused_by.outputs_path(results))["logits"]
-    return confused_classes(logits, choice.of)[choice.specialist - 1]
+    groups = confused_classes(logits, choice.of) if logits.shape[1] >= choice.of else []
+    if len(groups) < choice.of:
+        raise KdbenchError(
+            f"{run.name}: {logits.shape[1]} classes do not fall into {choice.of} groups of confusable ones: "
+            "ask for fewer in the recipe's images.of, or leave the method out"
+        )
+    return groups[choice.specialist - 1]
 
 
 def confused_classes(logits: Tensor, groups: int) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from kdbench.classroom.reported_epoch import ReportedEpochs
 from kdbench.classroom.reuse import take_over
 from kdbench.classroom.seeding import stream_seed
 from kdbench.classroom.specialist import half_special, relabelled, special_classes
-from kdbench.data.store import PackedImages, content_digest, load_packed, read_tensors, write_tensors
+from kdbench.data.store import PackedImages, content_digest, load_packed, read_metadata, read_tensors, write_tensors
 from kdbench.data.subset import random_subset
 from kdbench.errors import KdbenchError
 from kdbench.networks.build import count_flops, count_parameters
@@ -72,6 +73,7 @@ def train_run(run: Run, results: Path, device: torch.device, progress: Progress,
         "weights": digest_of(json.dumps(weights)),
         "mentors": digest_of(json.dumps(mentors.digests, sort_keys=True)),
         **({"classes": digest_of(json.dumps(special))} if special else {}),
+        **first_weights(run, results),
     }
     if reuse and take_over(run, results, reuse, identity):
         print(f"the very same run is in {reuse}: taken from there", flush=True)
@@ -113,6 +115,13 @@ def train_run(run: Run, results: Path, device: torch.device, progress: Progress,
     )
     for name, figure in figures.items():
         print(f"{name}: {figure['test_accuracy']:.2f} % of the test images", flush=True)
+
+
+def first_weights(run: Run, results: Path) -> dict[str, dict[str, str]]:
+    """Which trained weights the learners start from, where they start from another run's."""
+    sources = {learner.name: learner.starts_from for learner in run.learners if learner.starts_from}
+    found = {name: read_metadata(source.weights_path(results))["digest"] for name, source in sources.items()}
+    return {"first_weights": found} if found else {}
 
 
 def digest_of(text: str) -> str:
@@ -244,6 +253,11 @@ def examine(room: Classroom, reported: ReportedEpochs, folder: Path, test: Packe
         state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
         write_tensors(folder / f"weights-{learner.name}.safetensors", state, {})
         found = Evaluation(predict_logits(pupil, test.images, room.device), test.labels)
+        if not math.isfinite(found.loss):
+            raise KdbenchError(
+                f"{room.run.name} seed {room.run.seed}: the loss of {learner.name} on the test images is {found.loss}: "
+                "lower learning_rate in the configuration"
+            )
         write_predictions(found, folder / f"predictions-{learner.name}.npz")
         row = reported.reported(learner.name)
         side = test.images.shape[2] * learner.upscale

@@ -14,7 +14,12 @@ from kdbench.data.places import data_folders
 from kdbench.errors import KdbenchError
 from kdbench.run import Learner
 
-IMAGENET_NETWORKS = {"resnet18": "ResNet18_Weights", "resnet34": "ResNet34_Weights", "resnet50": "ResNet50_Weights"}
+# torchvision's enumerations and members, by name: its DEFAULT becomes another with time.
+IMAGENET_NETWORKS = {
+    "resnet18": ("ResNet18_Weights", "IMAGENET1K_V1"),
+    "resnet34": ("ResNet34_Weights", "IMAGENET1K_V1"),
+    "resnet50": ("ResNet50_Weights", "IMAGENET1K_V2"),
+}
 
 
 def load_initial_weights(network: nn.Module, learner: Learner) -> None:
@@ -40,7 +45,8 @@ def imagenet_weights(learner: Learner) -> Mapping[str, Tensor]:
         raise KdbenchError(f"{learner.name}: ImageNet weights need network form: imagenet (the 7x7 stem)")
     from torchvision import models
 
-    weights = getattr(models, IMAGENET_NETWORKS[name]).DEFAULT
+    enumeration, member = IMAGENET_NETWORKS[name]
+    weights = getattr(models, enumeration)[member]
     try:
         return weights.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: a download that fails its checksum

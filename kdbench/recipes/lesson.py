@@ -114,6 +114,8 @@ class LossTerm(Section):
         for option in self.options:
             if option not in losses()[self.loss]:
                 raise ValueError(unknown(f"option of {self.loss}", option, losses()[self.loss]))
+        if self.layers and self.combine == "average":
+            raise ValueError("layers cannot be compared with an average, which is of predictions alone: combine: mean")
         shared = {name: value for name, value in self.options.items() if name in Distillation.model_fields}
         check_section(Distillation, shared, "options")
         for option, needed in losses()[self.loss].items():
@@ -225,6 +227,10 @@ class Lesson(Section):
     def one_objective(self) -> "Lesson":
         if [self.weights, self.objective, self.fuse, self.synthesise].count(None) != 3:
             raise ValueError("must have either weights or an objective (or, without training, fuse or synthesise)")
+        if isinstance(self.peers, StalePeers | AveragedPeers) and any(
+            term.layers for term in self.objective or [] if term.source == "peers"
+        ):
+            raise ValueError("layers of peers cannot be compared as they were or are on average: set peers: live")
         if self.objective is not None:
             sources = [term.source for term in self.objective]
             heard = {"labels"} & set(sources)

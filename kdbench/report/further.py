@@ -58,11 +58,12 @@ def taught(plan: Plan) -> Iterator[tuple[PlannedRun, str, int]]:
                 yield run, student, frozen + (len(run.learners) - 1 if lesson.peers == "live" else 0)
 
 
-def differences(config: Config) -> pd.DataFrame:
+def differences(config: Config, results: Path) -> pd.DataFrame:
     """A row per seed of each gain: change, method, run, student, peers, epochs, seed, gain."""
     rows = []
-    for name, place in {BASE: config, **variations(config, "further")}.items():
-        frame, plan = read_results(place.results), Plan(place)
+    varied = {name: (place, place.results) for name, place in variations(config, "further").items()}
+    for name, (place, of_place) in {BASE: (config, results), **varied}.items():
+        frame, plan = read_results(of_place), Plan(place)
         for run, student, peers in taught(plan):
             scratch = by_seed(frame, f"scratch-{student}", student, "test_accuracy")
             for seed, accuracy in by_seed(frame, run.name, student, "test_accuracy").items():
@@ -221,7 +222,7 @@ def text(config: Config, table: pd.DataFrame, found: pd.DataFrame) -> str:
 
 def write_further(config: Config, results: Path) -> None:
     """Write gains.csv, trends.csv, further.md and the figure into ``results``/further."""
-    folder, each = results / "further", differences(config)
+    folder, each = results / "further", differences(config, results)
     table, found = gains(each), trends(config, each)
     write_text(folder / "gains.csv", table.to_csv(index=False, lineterminator="\n"))
     write_text(folder / "trends.csv", found.to_csv(index=False, lineterminator="\n"))

@@ -96,14 +96,20 @@ def distances(config: Config, results: Path, paper: Paper) -> pd.DataFrame:
     harder or easier for all of them does not move.
     """
     rows = []
-    for name, place in {"as configured": config, **variations(config, "sensitivity")}.items():
-        table = table2(place, read_results(place.results), paper).dropna(subset=["paper"])
+    for name, (place, folder) in readings(config, results).items():
+        table = table2(place, read_results(folder), paper).dropna(subset=["paper"])
         scratch = table[table["method"] == "scratch"].set_index("student")
         rest = table[table["method"] != "scratch"]
         ours = rest["mean"].to_numpy() - scratch["mean"].reindex(rest["student"]).to_numpy()
         theirs = rest["paper"].to_numpy() - scratch["paper"].reindex(rest["student"]).to_numpy()
         rows.append({"change": name, "all": rms(table["difference"].to_numpy()), "gains": rms(ours - theirs)})
     return pd.DataFrame(rows).sort_values("gains", kind="stable", ignore_index=True)
+
+
+def readings(config: Config, results: Path) -> dict[str, tuple[Config, Path]]:
+    """The study as configured and each variation, with their results folders."""
+    varied = {name: (place, place.results) for name, place in variations(config, "sensitivity").items()}
+    return {"as configured": (config, results), **varied}
 
 
 def rms(values: np.ndarray) -> float:
@@ -147,7 +153,7 @@ def draw(found: pd.DataFrame, config: Config) -> Figure:
     return figure
 
 
-def text(found: pd.DataFrame, verdicts: pd.DataFrame, near: pd.DataFrame, config: Config) -> str:
+def text(found: pd.DataFrame, verdicts: pd.DataFrame, near: pd.DataFrame, config: Config, results: Path) -> str:
     """sensitivity.md: the findings in a paragraph, then the tables behind them."""
     cells = sorted(records(found), key=lambda cell: -abs(cell["effect"]))
     rows = [
@@ -178,7 +184,7 @@ def text(found: pd.DataFrame, verdicts: pd.DataFrame, near: pd.DataFrame, config
             "lrr",
         ),
         "## Weights of the loss\n\nA change that moves the validation accuracies may have other weights chosen.",
-        markdown_table(["Reading", "Weights"], chosen_weights(config), "ll"),
+        markdown_table(["Reading", "Weights"], chosen_weights(config, results), "ll"),
         "## Verdicts that a change changes",
         markdown_table(["Change", "Claim", "As configured", "Changed"], changes, "llll") if changes else "None.",
         "## Effects on Table 2, largest first",
@@ -187,10 +193,12 @@ def text(found: pd.DataFrame, verdicts: pd.DataFrame, near: pd.DataFrame, config
     return "\n\n".join(parts) + "\n"
 
 
-def chosen_weights(config: Config) -> list[list[str]]:
+def chosen_weights(config: Config, results: Path) -> list[list[str]]:
     """Each reading and the weights its methods have, those chosen anew among them."""
-    readings = {"as configured": config, **variations(config, "sensitivity")}
-    return [[name, weights_line(place, read_results(place.results)) or DASH] for name, place in readings.items()]
+    return [
+        [name, weights_line(place, read_results(folder)) or DASH]
+        for name, (place, folder) in readings(config, results).items()
+    ]
 
 
 def findings(cells: list[dict[str, Any]], verdicts: pd.DataFrame, near: pd.DataFrame, tried: list[str]) -> str:
@@ -235,5 +243,5 @@ def write_sensitivity(config: Config, results: Path) -> None:
     write_text(folder / "claims.csv", verdicts.to_csv(index=False, lineterminator="\n"))
     near = distances(config, results, paper)
     write_text(folder / "distances.csv", near.to_csv(index=False, lineterminator="\n"))
-    write_text(folder / "sensitivity.md", text(found, verdicts, near, config))
+    write_text(folder / "sensitivity.md", text(found, verdicts, near, config, results))
     save(draw(found, config), folder / "sensitivity")

@@ -44,9 +44,10 @@ def measured_jobs(plan: Plan, results: Path, overhead: float) -> dict[str, Job]:
     tuning = [job_name(run.name, run.seed) for run in runs if run.method == "tune"]
     for run in runs:
         name = job_name(run.name, run.seed)
-        parents = [outputs_of(job_name(mentor.run, mentor.seed)) for mentor in run.mentors]
+        heard = [outputs_of(job_name(source.run, source.seed)) for source in run.heard()]
+        jobs |= {outputs: Job(overhead, (outputs.removesuffix(OUTPUTS),)) for outputs in heard}
+        parents = [*heard, *(job_name(source.run, source.seed) for source in run.built_on())]
         parents += [SELECTION] if run.selected_by else []
-        jobs |= {parent: Job(overhead, (parent.removesuffix(OUTPUTS),)) for parent in parents if parent != SELECTION}
         jobs[name] = Job((seconds[name] or 0.0) + overhead, (DATA, *dict.fromkeys(parents)))
     if tuning:
         jobs[SELECTION] = Job(overhead, tuple(tuning))

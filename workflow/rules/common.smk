@@ -1,6 +1,7 @@
 # What the rules share: the checked configuration, the plan, and paths that follow from it.
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -75,7 +76,6 @@ COMPARED = {"sensitivity": ["effects", "claims", "distances"], "further": ["gain
 
 wildcard_constraints:
     **PLAN.wildcard_constraints(),
-    learner=PLAN.learner_pattern(),
     layer=r"stage\d+|embedding",
 
 

@@ -28,7 +28,7 @@ for lesson, seeds in lessons_by_seeds():
             results=results_folder,
             settings=settings_of(pattern, seeds),
             code=code_of(pattern, seeds),
-            reuse=reuse_option,
+            reuse=reuse_option if lesson.verb == "train" else [],
             verb=lesson.verb,
         shell:
             "python3 -m kdbench {params.verb} {params.settings:q} --results {params.results:q} --threads {threads}"

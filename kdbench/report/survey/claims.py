@@ -22,7 +22,8 @@ HOW_SURVEY_JUDGED = (
     "A claim compares two methods, paired by seed, in percentage points of test accuracy. It is reproduced where "
     "t-tests, their p-values adjusted together (Benjamini and Hochberg), show it at the 5 % level: of a claim that one "
     "is above, that the mean difference is above 0; of a claim that one is no worse than the other by more than a "
-    "margin, that it is above minus the margin. It is not reproduced where they show the contrary, and undecided else."
+    "margin, that it is above minus the margin (one-sided, as of the paper's claims). It is not reproduced where they "
+    "show the contrary, and undecided else."
 )
 COLUMNS = ["id", "work", "claim", "compared", "learner", "survey", "ours", "low", "high", "n", "p_adjusted", "verdict"]
 
@@ -43,8 +44,8 @@ class Held:
     def p(self) -> float:
         if self.comparison.kind == "above":
             return self.ours.p(0.0)
-        above, below = (self.ours.p(-self.comparison.margin, side) for side in ("greater", "less"))
-        return min(1.0, 2 * min(above, below))
+        margin = -self.comparison.margin
+        return self.ours.p(margin, "greater" if self.ours.mean > margin else "less")
 
     def verdict(self, adjusted_p: float | None) -> str:
         if adjusted_p is None:
