@@ -1,5 +1,7 @@
 """What a run leaves behind besides weights: its metrics, its history and its predictions on the test images."""
 
+import platform
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,18 @@ def write_metrics(run: Run, results: Path, device: torch.device, found: dict[str
         **found,
         "device": device_name(device),
         "threads": torch.get_num_threads(),
-        "versions": {"kdbench": kdbench.__version__, "torch": str(torch.__version__), "numpy": np.__version__},
+        "versions": versions(),
         "settings": run.model_dump(),
     }
     write_json(run.folder(results) / "metrics.json", facts)
+
+
+def versions() -> dict[str, str]:
+    """What computed the run: the packages whose versions may change a figure, and Python."""
+    known = {"kdbench": kdbench.__version__, "python": platform.python_version(), "torch": str(torch.__version__)}
+    if torch.version.cuda:
+        known["cuda"] = torch.version.cuda
+    return known | {name: version(name) for name in ("torchvision", "numpy", "scikit-learn")}
 
 
 def write_predictions(found: Evaluation, path: Path) -> None:

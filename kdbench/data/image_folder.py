@@ -13,6 +13,7 @@ from kdbench.data.raw import DataSettings, RawImages
 from kdbench.data.tree import Parts, file_contents, file_names
 from kdbench.errors import KdbenchError
 
+MOST_NAMED = 10  # unreadable files
 LAYOUT = "{train,test}/<class>/*"
 
 
@@ -99,7 +100,9 @@ def read_arrays(
         if len(sizes) == 1:
             arrays[parts] = array
     if unreadable:
-        listed = ", ".join(f"{'/'.join(parts)} ({reason})" for parts, reason in sorted(unreadable.items()))
+        named = [f"{'/'.join(parts)} ({reason})" for parts, reason in sorted(unreadable.items())]
+        more = f", and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+        listed = ", ".join(named[:MOST_NAMED]) + more
         raise KdbenchError(f"{path}: {len(unreadable)} unreadable image(s): {listed}: replace or remove them")
     if len(sizes) > 1:
         most = ", ".join(f"{count} of {name}" for name, count in sizes.most_common(5))
