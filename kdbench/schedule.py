@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,8 @@ def ways_to_go(jobs: Mapping[str, Job]) -> dict[str, float]:
 
 
 def in_order(jobs: Mapping[str, Job]) -> list[str]:
-    """The jobs' names, parents before children."""
-    order: dict[str, None] = {}
-    pending = list(jobs)[::-1]
-    while pending:
-        name = pending[-1]
-        missing = [parent for parent in jobs[name].parents if parent not in order]
-        if missing:
-            pending += missing
-        else:
-            order.setdefault(pending.pop())
-    return list(order)
+    """The jobs' names, parents before children; raises graphlib.CycleError where there is no such order."""
+    return list(TopologicalSorter({name: job.parents for name, job in jobs.items()}).static_order())
 
 
 def critical_path(jobs: Mapping[str, Job]) -> list[str]:

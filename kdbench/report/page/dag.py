@@ -1,6 +1,7 @@
 """The study's rules and what each waits for, from the plan alone; dag_picture.py draws them."""
 
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from typing import Literal
 
 from kdbench.config import Config
@@ -89,12 +90,11 @@ def runs_and_seeds(seeds: list[int]) -> str:
 
 
 def in_order(found: list[Step]) -> list[Step]:
-    """The steps, each after those it needs; otherwise in the order given."""
-    ordered: dict[str, Step] = {}
-    while waiting := [step for step in found if step.rule not in ordered]:
-        ready = [step for step in waiting if all(need in ordered for need in step.needs)]
-        ordered |= {step.rule: step for step in ready}
-    return list(ordered.values())
+    """The steps, each after those it needs; raises graphlib.CycleError where there is no such order."""
+    steps = {step.rule: step for step in found}
+    return [
+        steps[rule] for rule in TopologicalSorter({rule: step.needs for rule, step in steps.items()}).static_order()
+    ]
 
 
 def direct_needs(found: list[Step]) -> dict[str, tuple[str, ...]]:
