@@ -190,6 +190,11 @@ class Plan:
         others = {f"other{number}": student for number in range(1, len(self.students))}
         return {"seed": r"\d+", "student": student, "left_out": student, "weights": weights, **others}
 
+    def only_run(self, method: str, learner: str) -> PlannedRun | None:
+        """The run of a method that trains a learner; None where there is none, or several."""
+        runs = [run for run in self.runs.values() if run.method == method and learner in run.learners]
+        return runs[0] if len(runs) == 1 else None
+
     def run(self, name: str, seed: int) -> Run:
         """The complete settings of the run called ``name`` at ``seed``."""
         return self.settings.complete(name, seed)

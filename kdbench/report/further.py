@@ -49,11 +49,9 @@ def taught(plan: Plan) -> Iterator[tuple[PlannedRun, str, int]]:
     Runs that tune weights, and methods that train a student in several runs, are left out.
     """
     for lesson in plan.lessons:
-        runs = [run for run in plan.runs.values() if run.lesson is lesson]
         for student in plan.students:
-            own = [run for run in runs if student in run.learners]
-            if lesson.teacher and not lesson.tuning and len(own) == 1:
-                [run] = own
+            run = plan.only_run(lesson.method, student)
+            if run and lesson.teacher and not lesson.tuning:
                 frozen = len(plan.runs[run.frozen_peers_run].learners) if run.frozen_peers_run else 0
                 yield run, student, frozen + (len(run.learners) - 1 if lesson.peers == "live" else 0)
 

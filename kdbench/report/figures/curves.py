@@ -81,10 +81,9 @@ def drawn_methods(plan: Plan) -> list[str]:
 
 
 def student_lines(plan: Plan, lesson: Lesson, student: str, results: Path, tested: pd.DataFrame) -> Iterator[Line]:
-    runs = [run for run in plan.runs.values() if run.lesson is lesson and student in run.learners]
-    if len(runs) != 1:
+    run = plan.only_run(lesson.method, student)
+    if run is None:
         return
-    [run] = runs
     histories = []
     for seed in run.seeds:
         path = results / "runs" / run.name / f"seed{seed}" / "history.csv"

@@ -65,11 +65,10 @@ def techniques(plan: Plan) -> Iterator[Technique]:
     """Each method's run of each student, in the plan's order; none where it tunes weights, or has several of it."""
     for recipe in plan.recipes:
         for lesson in recipe.lessons:
-            runs = [run for run in plan.runs.values() if run.lesson is lesson]
             for student in plan.students:
-                own = [run for run in runs if student in run.learners]
-                if len(own) == 1 and not lesson.tuning:
-                    yield Technique(recipe, own[0], student)
+                run = plan.only_run(lesson.method, student)
+                if run and not lesson.tuning:
+                    yield Technique(recipe, run, student)
 
 
 def gain_table(config: Config, frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from kdbench.config import Config
+from kdbench.config import RESERVED, Config
 from kdbench.files import write_text
 from kdbench.paper.survey import Comparison, SurveyClaim, read_survey, work_name
 from kdbench.plan import Plan
@@ -16,7 +16,7 @@ from kdbench.report.collect import by_seed, read_results
 from kdbench.report.selection import DECIMALS
 from kdbench.report.statistics import LEVEL, Sample, adjusted, paired_difference
 from kdbench.report.study_notes import study_line
-from kdbench.report.text_table import DASH, markdown_table, records, signed
+from kdbench.report.text_table import DASH, interval, markdown_table, points, records
 
 HOW_SURVEY_JUDGED = (
     "A claim compares two methods, paired by seed, in percentage points of test accuracy. It is reproduced where "
@@ -110,11 +110,9 @@ def compared(config: Config, frame: pd.DataFrame, claim: SurveyClaim, classes: i
 def accuracies(config: Config, frame: pd.DataFrame, method: str) -> dict[str, dict[int, float]]:
     """Test accuracy by seed of each learner that the method has one run of."""
     plan, found = Plan(config), {}
-    runs = [run for run in plan.runs.values() if run.method == method]
-    learners = [*plan.students, *(name for run in runs for name in run.learners if name in ("teacher", "together"))]
-    for learner in dict.fromkeys(learners):
-        own = [run for run in runs if learner in run.learners]
-        values = by_seed(frame, own[0].name, learner, "test_accuracy") if len(own) == 1 else {}
+    for learner in (*plan.students, *RESERVED):
+        run = plan.only_run(method, learner)
+        values = by_seed(frame, run.name, learner, "test_accuracy") if run else {}
         if values:
             found[learner] = values
     return found
@@ -128,8 +126,8 @@ def markdown(config: Config, claims: pd.DataFrame) -> str:
             f"“{row['claim']}”",
             row["compared"],
             DASH if pd.isna(row["learner"]) else row["learner"],
-            DASH if pd.isna(row["ours"]) else signed(row["ours"]),
-            DASH if pd.isna(row["low"]) else f"{signed(row['low'])} to {signed(row['high'])}",
+            points(row["ours"]),
+            interval(row["low"], row["high"]),
             DASH if pd.isna(row["n"]) else f"{row['n']:.0f}",
             row["verdict"],
         ]
