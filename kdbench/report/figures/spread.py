@@ -114,6 +114,9 @@ def draw_rows(axes: Axes, found: list[Gain]) -> None:
     axes.plot([gain.number for gain in found], heights, "D", color=PAPER, markersize=3.5)
     axes.set_yticks(heights, [cut(gain.label, LABEL, SMALL) for gain in found], fontsize=SMALL)
     axes.set_ylim(-0.6, len(found) - 0.4)
+    shown = [(gain.number, gain.ours.mean, gain.ours.low, gain.ours.high, gain.chance) for gain in found]
+    reach = 1.05 * float(np.nanmax(np.abs(shown)))
+    axes.set_xlim(-reach, reach)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("gain in test accuracy (percentage points)")
 
