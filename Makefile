@@ -39,6 +39,7 @@ quote: .venv/installed
 	$(BIN)/kdbench methods --page docs/survey.md --figures docs/images/survey
 	$(BIN)/kdbench methods --page docs/techniques.md
 	cp results/reference/digits-sensitivity/sensitivity/sensitivity.png docs/digits-sensitivity.png
+	cp results/reference/cifar10-jpeg-lenet/sensitivity/sensitivity.png docs/cifar10-jpeg-lenet-sensitivity.png
 
 test: .venv/installed
 	$(BIN)/pytest $(ARGS)

@@ -123,7 +123,9 @@ def draw(found: pd.DataFrame, config: Config) -> Figure:
         return words_figure("No change moved any cell of Table 2.", study_note(config))
     largest = found.groupby("change")["effect"].agg(lambda values: values.abs().max()).sort_values()
     height = HEAD + ROW * len(largest) + FOOT
-    markers = dict(zip(found["student"].unique(), cycle("os^Dvp"), strict=False))
+    # Students have markers of their own; of one student alone, the rows of Table 2.
+    told = "student" if found["student"].nunique() > 1 else "experiment"
+    markers = dict(zip(found[told].unique(), cycle("os^Dvp"), strict=False))
     with house_style():
         note = "A mark for each row of Table 2 that the change could move."
         figure, share = new_figure(PAGE, height, study_note(config, note))
@@ -133,12 +135,11 @@ def draw(found: pd.DataFrame, config: Config) -> Figure:
         for place, change in enumerate(largest.index):
             cells = found[found["change"] == change].sort_values("effect")
             heights = place + np.linspace(-0.3, 0.3, len(cells)) if len(cells) > 1 else [place]
-            for height, cell in zip(heights, cells.itertuples(), strict=True):
-                sure = cell.p_adjusted < LEVEL
-                color = SURE if sure else UNSURE
-                if not np.isnan(cell.low):
-                    axes.plot([cell.low, cell.high], [height, height], color=color, linewidth=0.8)
-                axes.plot(cell.effect, height, marker=markers[cell.student], markersize=2.8, color=color)
+            for height, cell in zip(heights, records(cells), strict=True):
+                color = SURE if cell["p_adjusted"] < LEVEL else UNSURE
+                if not np.isnan(cell["low"]):
+                    axes.plot([cell["low"], cell["high"]], [height, height], color=color, linewidth=0.8)
+                axes.plot(cell["effect"], height, marker=markers[cell[told]], markersize=2.8, color=color)
         axes.set_yticks(range(len(largest)), largest.index, fontsize=SMALL)
         axes.set_ylim(-0.6, len(largest) - 0.4)
         axes.grid(axis="y", visible=False)
@@ -183,8 +184,7 @@ def text(found: pd.DataFrame, verdicts: pd.DataFrame, near: pd.DataFrame, config
             ],
             "lrr",
         ),
-        "## Weights of the loss\n\nA change that moves the validation accuracies may have other weights chosen.",
-        markdown_table(["Reading", "Weights"], chosen_weights(config, results), "ll"),
+        *weights_text(config, results),
         "## Verdicts that a change changes",
         markdown_table(["Change", "Claim", "As configured", "Changed"], changes, "llll") if changes else "None.",
         "## Effects on Table 2, largest first",
@@ -193,11 +193,15 @@ def text(found: pd.DataFrame, verdicts: pd.DataFrame, near: pd.DataFrame, config
     return "\n\n".join(parts) + "\n"
 
 
-def chosen_weights(config: Config, results: Path) -> list[list[str]]:
-    """Each reading and the weights its methods have, those chosen anew among them."""
+def weights_text(config: Config, results: Path) -> list[str]:
+    """Each reading and the weights its methods have, those chosen anew among them; nothing where none has peers."""
+    found = readings(config, results).items()
+    rows = [[name, weights_line(place, read_results(folder))] for name, (place, folder) in found]
+    if not any(line for _, line in rows):
+        return []
     return [
-        [name, weights_line(place, read_results(folder)) or DASH]
-        for name, (place, folder) in readings(config, results).items()
+        "## Weights of the loss\n\nA change that moves the validation accuracies may have other weights chosen.",
+        markdown_table(["Reading", "Weights"], rows, "ll"),
     ]
 
 
