@@ -174,7 +174,7 @@ def test_a_snakemake_that_is_too_old_is_a_problem(monkeypatch):
     assert programs.snakemake().state == "ok"
     installed(monkeypatch, snakemake="8.0.0")
     assert programs.snakemake().state == "problem"
-    assert programs.snakemake().remedy.startswith("pip install 'snakemake>=")
+    assert programs.snakemake().remedy.startswith("pip install 'snakemake")
 
 
 @pytest.mark.parametrize(
