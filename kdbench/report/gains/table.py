@@ -4,7 +4,8 @@ A row a method and student, paired by seed; accuracies are percentages of the te
 their 95 % interval, p-values of t-tests against no gain, adjusted for the number of all of them (Benjamini and
 Hochberg). A baseline is that for as many epochs as the student learned for, where the study has it: a method whose
 students go on from vanilla distillation is held against vanilla distillation that goes on too. ``cost`` is the training
-time in seconds of a run and of all runs it needs, but for the teacher's and the making of images.
+time in seconds of a run and of all runs it needs, those that tune its weights too, but for the teacher's and the making
+of images.
 """
 
 from collections.abc import Iterator
@@ -110,10 +111,10 @@ def gain_table(config: Config, frame: pd.DataFrame) -> pd.DataFrame:
 
 def epochs(plan: Plan, frame: pd.DataFrame, run: PlannedRun) -> int:
     """For how many epochs a run's learners have learned in the end: those of a run that they go on from count."""
-    own = frame.loc[frame["run"] == run.name, "epochs"].max()
+    own = frame.loc[frame["run"] == run.name, "epochs"].max()  # NaN where it is not finished
     before = plan.runs.get(run.starts_from or "")
     goes_on = before is not None and set(run.learners) <= set(before.learners)
-    return int(own) + (epochs(plan, frame, before) if before and goes_on else 0)
+    return (0 if pd.isna(own) else int(own)) + (epochs(plan, frame, before) if before and goes_on else 0)
 
 
 def baseline_of(plan: Plan, frame: pd.DataFrame, baseline: str, technique: Technique) -> str | None:
