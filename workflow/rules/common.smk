@@ -205,3 +205,9 @@ def selection_of(lesson):
 def split_of(lesson):
     """The validation split, for lessons that hold images out."""
     return ["<results>/data/split.safetensors"] if PLAN.settings.holds_out(lesson) else []
+
+
+def asked(group):
+    """Whether the command line names a group: as a target, by a file below its folder, or, in a job, by one of its rules."""
+    rules = re.compile(rf"(compare_)?{group}(-.*)?(:.*)?|share_data:.*\b{group}\b.*")
+    return any(rules.fullmatch(word) or f"{RESULTS}/{group}/" in word for word in sys.argv[1:])

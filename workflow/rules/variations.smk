@@ -1,14 +1,6 @@
 # The study with one change at a time, whole, below <results>/sensitivity/<change> and <results>/further/<change>: a module
 # each, with another configuration. Data, and all runs that a change does not touch, are taken from the study itself.
 
-
-
-def asked(group):
-    """Whether the command line names a group: as a target, by a file below its folder, or, in a job, by one of its rules."""
-    rules = re.compile(rf"(compare_)?{group}(-.*)?(:.*)?|share_data:.*\b{group}\b.*")
-    return any(rules.fullmatch(word) or f"{RESULTS}/{group}/" in word for word in sys.argv[1:])
-
-
 ASKED = [group for group in GROUPS if not IS_MODULE and asked(group)]
 VARIATIONS = {group: variations(CONFIG, group) for group in ASKED}
 
