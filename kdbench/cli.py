@@ -103,8 +103,8 @@ def steps_of_the_study(add_parser: AddParser) -> Group:
     shown = ["kdbench outputs teacher --config presets/digits.yaml"]
     about = "Store what finished runs' learners say of the training images."
     outputs = group.verb(verbs.outputs, about, *of_runs, shown=shown)
+    about = "results folder of a study from which the very same runs are taken instead"
     for sub in (train, outputs):
-        about = "results folder of a study from which the very same runs are taken instead"
         sub.add_argument("--reuse", type=Path, metavar="FOLDER", help=about)
     sub = group.verb(verbs.features, "Store one layer of finished runs' learners.", *of_runs)
     sub.add_argument("--layer", required=True, metavar="NAME", help="embedding, or stage1, stage2, ...")

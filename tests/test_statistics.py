@@ -113,6 +113,13 @@ def test_seeds_needed_are_the_textbooks():
     assert seeds_needed(1.0, float("nan")) is None
 
 
+def test_what_was_not_tested_stays_so_and_does_not_count():
+    corrected = adjusted([0.01, float("nan"), 0.04])
+    assert math.isnan(corrected[1])
+    assert [corrected[0], corrected[2]] == pytest.approx(adjusted([0.01, 0.04]))
+    assert adjusted([]) == [] and math.isnan(adjusted([float("nan")])[0])
+
+
 @pytest.mark.parametrize("test", ["comparable", "no worse"])
 def test_seeds_needed_to_exclude_a_difference_exclude_it_in_four_studies_of_five(test):
     margin, needed = 1.0, seeds_needed(1.0, 1.2, test)

@@ -18,7 +18,6 @@ lacks the student or the runs for is not tested. McNemar's p-value, on the predi
 information only: it speaks of two trained networks, not of two methods.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -78,7 +77,7 @@ nothing.
 
 def deciding_tests(kind: Kind, number: float | None, ours: Sample, margin: float) -> dict[str, float]:
     """The p-values that decide a claim, by what each tests; none where there is no spread between seeds."""
-    if math.isnan(ours.low):
+    if not ours.has_spread:
         return {}
     if kind == "comparable":
         within = max(ours.p(-margin, "greater"), ours.p(margin, "less"))
@@ -158,7 +157,7 @@ def row(evidence: Evidence, p: Mapping[str, float], corrected: Mapping[str, floa
         "p": short(p.get(decisive)),
         "p_adjusted": short(corrected.get(decisive)),
         "verdict": verdict,
-        "same_size": "" if number is None or math.isnan(ours.low) else "yes" if ours.holds(number) else "no",
+        "same_size": "" if number is None or not ours.has_spread else "yes" if ours.holds(number) else "no",
         "seeds_needed": needed,
         "mcnemar_p": short(evidence.mcnemar_p),
         "note": evidence.missing or "; ".join(filter(None, [reason, *remarks(evidence, margin)])),

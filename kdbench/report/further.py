@@ -109,8 +109,7 @@ def trends(config: Config, each: pd.DataFrame) -> pd.DataFrame:
             figures = [round(value, DECIMALS) for value in (found.mean, found.low, found.high)]
             rows.append((method, student, along, few, many, found.n, *figures, found.p(0.0)))
     frame = pd.DataFrame(rows, columns=TREND_COLUMNS[:-1])
-    known = frame["p"].notna()
-    frame.loc[known, "p_adjusted"] = adjusted(frame.loc[known, "p"].tolist())
+    frame["p_adjusted"] = adjusted(frame["p"].tolist())
     return frame
 
 

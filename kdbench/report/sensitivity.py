@@ -67,8 +67,7 @@ def effects(config: Config, results: Path, paper: Paper) -> pd.DataFrame:
                     }
                 )
     found = pd.DataFrame(rows, columns=EFFECT_COLUMNS)
-    known = found["p"].notna()
-    found.loc[known, "p_adjusted"] = adjusted(found.loc[known, "p"].tolist())
+    found["p_adjusted"] = adjusted(found["p"].tolist())
     return found
 
 

@@ -29,13 +29,18 @@ class Sample:
     low: float
     high: float
 
+    @property
+    def has_spread(self) -> bool:
+        """Whether there is an interval, and a test."""
+        return not math.isnan(self.low)
+
     def holds(self, value: float) -> bool:
         """Whether the interval holds ``value``; false where there is no interval."""
         return self.low <= value <= self.high
 
     def p(self, value: float, alternative: Literal["two-sided", "greater", "less"] = "two-sided") -> float:
         """The p-value of Student's one-sample t-test against the mean ``value``; NaN where there is no spread."""
-        if math.isnan(self.low):
+        if not self.has_spread:
             return float("nan")
         t = (self.mean - value) / (self.sd / math.sqrt(self.n))
         above, below = stats.t.sf(t, self.n - 1), stats.t.cdf(t, self.n - 1)
@@ -76,11 +81,16 @@ def mcnemar_p(first: np.ndarray, second: np.ndarray) -> float:
 def adjusted(p_values: Sequence[float]) -> list[float]:
     """p-values adjusted for their number so that of what is called significant 5 % at most is expected to be wrong.
 
-    Benjamini and Hochberg 1995, "Controlling the false discovery rate".
+    Benjamini and Hochberg 1995, "Controlling the false discovery rate". NaN, where nothing was tested, stays and does
+    not count.
     """
     from statsmodels.stats.multitest import multipletests
 
-    return [float(p) for p in multipletests(p_values, alpha=LEVEL, method="fdr_bh")[1]] if len(p_values) else []
+    found = np.array(p_values, dtype=np.float64)
+    known = ~np.isnan(found)
+    if known.any():
+        found[known] = multipletests(found[known], alpha=LEVEL, method="fdr_bh")[1]
+    return found.tolist()
 
 
 def seeds_needed(effect: float, sd: float, test: str = "above") -> int | None:

@@ -139,7 +139,7 @@ def gain_over(baseline: str, gain: Sample) -> dict[str, float]:
 
 def adjust(table: pd.DataFrame) -> None:
     """Fill in the p-values adjusted for the number of all tests of the table."""
-    places = [(row, name) for name in BASELINES for row in table.index if pd.notna(table.loc[row, f"p_{name}"])]
+    places = [(row, name) for name in BASELINES for row in table.index]
     corrected = adjusted([table.loc[row, f"p_{name}"] for row, name in places])
     for (row, name), p in zip(places, corrected, strict=True):
         table.loc[row, f"p_adjusted_{name}"] = p

@@ -4,7 +4,6 @@ A gain is a student's test accuracy minus that of the same student from scratch,
 Students of different studies meet in the paper's role they play.
 """
 
-import math
 import os
 import shlex
 from collections.abc import Sequence
@@ -108,9 +107,8 @@ def gain_rows(studies: list[Finished], paper: Paper) -> list[dict[str, Any]]:
 
 def significant(gains: list[Sample]) -> list[Sample]:
     """Those that differ from 0 at the 5 % level, with p-values adjusted for the number of all of them."""
-    tested = [gain for gain in gains if not math.isnan(gain.low)]
-    corrected = adjusted([gain.p(0.0) for gain in tested])
-    return [gain for gain, p in zip(tested, corrected, strict=True) if p < LEVEL]
+    corrected = adjusted([gain.p(0.0) for gain in gains])
+    return [gain for gain, p in zip(gains, corrected, strict=True) if p < LEVEL]
 
 
 def gain_cell(gain: Sample | None, sure: list[Sample]) -> Cell:
@@ -118,7 +116,7 @@ def gain_cell(gain: Sample | None, sure: list[Sample]) -> Cell:
     if gain is None:
         return Cell(DASH)
     seeds = counted(gain.n, "seed")
-    if math.isnan(gain.low):
+    if not gain.has_spread:
         return Cell(signed(gain.mean), gain.mean, note=seeds)
     cell = shaded(signed(gain.mean), gain.mean if gain in sure else 0.0)
     return Cell(cell.text, gain.mean, cell.tone, cell.shade, f"{interval(gain.low, gain.high)}; {seeds}")

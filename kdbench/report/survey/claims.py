@@ -1,7 +1,6 @@
 """The survey's claims of section VII, held against this study's methods, one row a claim and student."""
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +46,9 @@ class Held:
         margin = -self.comparison.margin
         return self.ours.p(margin, "greater" if self.ours.mean > margin else "less")
 
-    def verdict(self, adjusted_p: float | None) -> str:
-        if adjusted_p is None:
-            return "undecided"
+    def verdict(self, adjusted_p: float) -> str:
         threshold = 0.0 if self.comparison.kind == "above" else -self.comparison.margin
-        if adjusted_p >= LEVEL:
+        if not adjusted_p < LEVEL:  # or NaN, where there is no spread to test by
             return "undecided"
         return "reproduced" if self.ours.mean > threshold else "not reproduced"
 
@@ -64,11 +61,10 @@ def survey_claims(config: Config, frame: pd.DataFrame, classes: int) -> pd.DataF
         found = [] if claim.compares is None else compared(config, frame, claim, classes)
         rows += [{**words(claim), "held": item} for item in found] or [{**words(claim), "verdict": "not tested"}]
         held += found
-    decided = [item for item in held if not math.isnan(item.ours.low)]
-    corrected = dict(zip(map(id, decided), adjusted([item.p() for item in decided]), strict=True))
+    corrected = dict(zip(map(id, held), adjusted([item.p() for item in held]), strict=True))
     for row in rows:
         if item := row.pop("held", None):
-            p = corrected.get(id(item))
+            p = corrected[id(item)]
             row |= {
                 "learner": item.learner,
                 "ours": round(item.ours.mean, DECIMALS),
