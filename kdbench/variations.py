@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from kdbench.config import Config, check_config
@@ -12,6 +13,8 @@ from kdbench.overlay import merge
 
 Group = Literal["sensitivity", "further"]
 GROUPS: tuple[Group, ...] = ("sensitivity", "further")
+
+BASE = "as configured"
 
 # A change shares the study's images and stands below its results folder, from where it takes runs.
 NOT_CHANGED = ("data", "pathvars", "reuse", *GROUPS)
@@ -24,6 +27,11 @@ def variations(config: Config, group: Group) -> dict[str, Config]:
     """
     changes = getattr(config, group)
     return {name: changed(config, group, name, change) for name, change in changes.items() if change is not None}
+
+
+def readings(config: Config, group: Group, results: Path) -> dict[str, tuple[Config, Path]]:
+    """The study as configured, under the name BASE, and each change: configuration and results folder."""
+    return {BASE: (config, results)} | {name: (c, c.results) for name, c in variations(config, group).items()}
 
 
 def changed(config: Config, group: Group, name: str, change: Mapping[str, Any]) -> Config:

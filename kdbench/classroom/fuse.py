@@ -11,6 +11,7 @@ from kdbench.classroom.evaluate import Evaluation
 from kdbench.classroom.learners import Pupil, load_source
 from kdbench.classroom.records import write_metrics, write_predictions
 from kdbench.data.store import PackedImages, load_packed, read_metadata
+from kdbench.finished import PREDICTIONS
 from kdbench.networks.build import count_flops, count_parameters
 from kdbench.networks.construct import sparsity, stored_bytes
 from kdbench.run import Run
@@ -37,7 +38,7 @@ def fuse(run: Run, results: Path, threads: int, slots_per_gpu: int = 1) -> None:
     seconds = round(time.perf_counter() - start, 3)
     folder = run.folder(results)
     for learner in run.learners:
-        write_predictions(found, folder / f"predictions-{learner.name}.npz")
+        write_predictions(found, folder / PREDICTIONS.format(learner=learner.name))
     figures = {
         "train_loss": None,
         "train_accuracy": None,

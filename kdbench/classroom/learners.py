@@ -11,6 +11,7 @@ from kdbench.classroom.seeding import stream_seed
 from kdbench.classroom.specialist import relabelled, special_classes
 from kdbench.classroom.view import View
 from kdbench.data.store import PackedImages, read_tensors
+from kdbench.finished import read_metrics
 from kdbench.networks.build import build_network
 from kdbench.networks.construct import construct
 from kdbench.networks.features import Features
@@ -84,7 +85,7 @@ def load_finished_pupil(run: Run, learner: Learner, results: Path, data: PackedI
 
 def load_source(source: Source, results: Path, data: PackedImages) -> Pupil:
     """A finished learner of another run, built as that run's metrics.json says."""
-    metrics = json.loads((source.folder(results) / "metrics.json").read_text(encoding="utf-8"))
+    metrics = read_metrics(source.folder(results))
     run = Run.model_validate_json(json.dumps(metrics["settings"]))
     learner = next(learner for learner in run.learners if learner.name == source.learner)
     return load_finished_pupil(run, learner, results, data)

@@ -12,6 +12,7 @@ import kdbench
 from kdbench.classroom.device import device_name
 from kdbench.classroom.evaluate import Evaluation
 from kdbench.files import write_json, write_text, write_with
+from kdbench.finished import METRICS
 from kdbench.run import Run
 
 HISTORY_COLUMNS = ["learner", "epoch", "train_loss", "train_accuracy"]
@@ -30,7 +31,7 @@ def write_metrics(run: Run, results: Path, device: torch.device, found: dict[str
         "versions": versions(),
         "settings": run.model_dump(),
     }
-    write_json(run.folder(results) / "metrics.json", facts)
+    write_json(run.folder(results) / METRICS, facts)
 
 
 def versions() -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 Changes no figure, so that it is no part of the code digest that runs record."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
+from kdbench.errors import KdbenchError
 from kdbench.files import whole_file
+from kdbench.finished import METRICS, PREDICTIONS, read_metrics
 from kdbench.run import Run
 
 
@@ -20,13 +21,12 @@ def take_over(run: Run, results: Path, other: Path, identity: dict[str, Any]) ->
     names = [
         "history.csv",
         *(name for learner in run.learners for name in files_of(learner.name)),
-        "metrics.json",  # last: it says that the others are there
+        METRICS,  # last: it says that the others are there
     ]
     try:
-        metrics = json.loads((source / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        made = read_metrics(source).get("digests")
+    except (KdbenchError, OSError):
         return False
-    made = metrics.get("digests") if isinstance(metrics, dict) else None
     if not isinstance(made, dict) or any(made.get(key) != value for key, value in identity.items()):
         return False
     if not all((source / name).is_file() for name in names):
@@ -57,4 +57,4 @@ def link(source: Path, target: Path) -> None:
 
 
 def files_of(learner: str) -> tuple[str, str]:
-    return f"predictions-{learner}.npz", f"weights-{learner}.safetensors"
+    return PREDICTIONS.format(learner=learner), f"weights-{learner}.safetensors"

@@ -30,6 +30,7 @@ from kdbench.classroom.specialist import half_special, relabelled, special_class
 from kdbench.data.store import PackedImages, content_digest, load_packed, read_metadata, read_tensors, write_tensors
 from kdbench.data.subset import random_subset
 from kdbench.errors import KdbenchError
+from kdbench.finished import PREDICTIONS
 from kdbench.networks.build import count_flops, count_parameters
 from kdbench.networks.construct import sparsity, stored_bytes
 from kdbench.run import Run
@@ -258,7 +259,7 @@ def examine(room: Classroom, reported: ReportedEpochs, folder: Path, test: Packe
                 f"{room.run.name} seed {room.run.seed}: the loss of {learner.name} on the test images is {found.loss}: "
                 "lower learning_rate in the configuration"
             )
-        write_predictions(found, folder / f"predictions-{learner.name}.npz")
+        write_predictions(found, folder / PREDICTIONS.format(learner=learner.name))
         row = reported.reported(learner.name)
         side = test.images.shape[2] * learner.upscale
         figures[learner.name] = {

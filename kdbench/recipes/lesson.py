@@ -8,10 +8,9 @@ from pydantic import Field, field_validator, model_validator
 from kdbench.config import Distillation, Network
 from kdbench.data.catalogue import VIEWS
 from kdbench.errors import unknown
+from kdbench.finished import METRICS, PREDICTIONS
 from kdbench.recipes.losses import fusions, losses, objective_files
 from kdbench.section import Section, check_section
-
-PREDICTIONS = "predictions-{learner}.npz"
 
 
 class FrozenPeers(Section):
@@ -168,9 +167,9 @@ class Lesson(Section):
     def leaves(self) -> tuple[str, ...]:
         """The files that a run of it leaves in its folder; {learner} stands for each of its learners."""
         return {
-            "train": ("metrics.json", "history.csv", PREDICTIONS, "weights-{learner}.safetensors"),
-            "fuse": ("metrics.json", PREDICTIONS),
-            "synthesise": ("metrics.json", "images.safetensors", "outputs-{learner}.safetensors"),
+            "train": (METRICS, "history.csv", PREDICTIONS, "weights-{learner}.safetensors"),
+            "fuse": (METRICS, PREDICTIONS),
+            "synthesise": (METRICS, "images.safetensors", "outputs-{learner}.safetensors"),
         }[self.verb]
 
     @property

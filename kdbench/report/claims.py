@@ -26,10 +26,10 @@ import pandas as pd
 
 from kdbench.config import Config
 from kdbench.files import write_text
+from kdbench.finished import DECIMALS
 from kdbench.paper.reported import Kind, Paper, read_paper
 from kdbench.report.collect import read_results
 from kdbench.report.evidence import Evidence, Study
-from kdbench.report.selection import DECIMALS
 from kdbench.report.statistics import LEVEL, Sample, adjusted, seeds_needed
 from kdbench.report.study_notes import students_line, study_line
 from kdbench.report.text_table import interval, markdown_table, p_value, points, signed

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from kdbench.config import Config
 from kdbench.errors import KdbenchError
 from kdbench.files import write_text
+from kdbench.finished import DECIMALS, read_metrics, read_predictions
 from kdbench.plan import Plan
-from kdbench.report.selection import DECIMALS, read_metrics
 from kdbench.run import Run
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def collect(plan: Plan, results: Path) -> "pd.DataFrame":
 
 
 def run_rows(run: Run, results: Path) -> list[dict[str, Any]]:
-    metrics = read_metrics(results, run.name, run.seed)
+    metrics = read_metrics(run.folder(results))
     check_settings(metrics.get("settings", {}), run, results)
     rows = []
     for learner in run.learners if run.synthesis is None else []:
@@ -74,7 +74,7 @@ def run_rows(run: Run, results: Path) -> list[dict[str, Any]]:
                 "epochs": metrics["epochs"],
                 **{name: figures[name] for name in [*FIGURES, "flops"]},
                 "train_test_gap": figures["fitted_accuracy"] - figures["test_accuracy"],
-                **calibration(run.folder(results) / f"predictions-{learner.name}.npz"),
+                **calibration(run.folder(results), learner.name),
                 "seconds": metrics["seconds"],
                 "device": metrics["device"],
                 "bytes": figures.get("bytes", 4 * figures["parameters"]),  # older runs have none but whole weights
@@ -84,22 +84,12 @@ def run_rows(run: Run, results: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def calibration(path: Path) -> dict[str, float]:
-    """Mean confidence and calibration error of stored predictions, in percent.
-
-    Raises KdbenchError where the file is missing or damaged.
-    """
-    import numpy as np
-
+def calibration(folder: Path, learner: str) -> dict[str, float]:
+    """Mean confidence and calibration error of a learner's predictions, in percent."""
     from kdbench.report.statistics import calibration_error
 
-    try:
-        with np.load(path) as stored:
-            confidence, correct = stored["confidence"].astype(np.float64), stored["correct"]
-    except FileNotFoundError:
-        raise KdbenchError(f"{path}: no such file: run snakemake to train the run again") from None
-    except (KeyError, ValueError, OSError) as error:
-        raise KdbenchError(f"{path}: damaged file ({error}): remove {path.parent} and run snakemake again") from None
+    _, confidence, correct = read_predictions(folder, learner)
+    confidence = confidence.astype("float64")
     return {"confidence": 100 * confidence.mean(), "calibration_error": calibration_error(confidence, correct)}
 
 

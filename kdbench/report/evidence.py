@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kdbench.config import Config, format_weights
-from kdbench.errors import KdbenchError
+from kdbench.finished import read_predictions
 from kdbench.paper.reported import Claim, Kind, Paper, SelectionClaim, Side
 from kdbench.plan import Plan
 from kdbench.report.collect import by_seed
@@ -100,20 +100,7 @@ class Study:
 
     def correct(self, run: str, seed: int, learner: str) -> np.ndarray:
         """Which test images a learner classifies correctly, bool [N]."""
-        path = self.results / "runs" / run / f"seed{seed}" / f"predictions-{learner}.npz"
-        try:
-            with np.load(path) as stored:
-                return stored["correct"]
-        except FileNotFoundError:
-            raise KdbenchError(f"{path}: no such file: run snakemake to train the run again") from None
-        except KeyError:
-            raise KdbenchError(
-                f'{path}: holds no array "correct": remove {path.parent} and run snakemake again'
-            ) from None
-        except (ValueError, OSError) as error:
-            raise KdbenchError(
-                f"{path}: damaged file ({error}): remove {path.parent} and run snakemake again"
-            ) from None
+        return read_predictions(self.results / "runs" / run / f"seed{seed}", learner).correct
 
     def selection(self, claim: SelectionClaim) -> Evidence:
         """The claimed point against the best of the others, for the criterion's student, over the tuning seeds."""

@@ -16,11 +16,12 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from kdbench.config import Config
 from kdbench.files import write_text
+from kdbench.finished import DECIMALS
 from kdbench.plan import Plan
 from kdbench.planned import PlannedRun
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.lettering import cut, plain
-from kdbench.report.selection import DECIMALS
+from kdbench.report.selected import weights_section
 from kdbench.report.statistics import LEVEL, adjusted, paired_difference
 from kdbench.report.study_notes import study_line
 from kdbench.report.style import (
@@ -36,11 +37,10 @@ from kdbench.report.style import (
     words_figure,
 )
 from kdbench.report.text_table import interval, markdown_table, p_value, records, signed
-from kdbench.variations import variations
+from kdbench.variations import readings, variations
 
-COLUMNS = ["change", "method", "run", "student", "peers", "epochs", "n", "gain", "low", "high"]
+COLUMNS = ["change", "method", "run", "student", "peers", "epochs", "n", "scratch", "gain", "low", "high"]
 TREND_COLUMNS = ["method", "student", "along", "few", "many", "n", "difference", "low", "high", "p", "p_adjusted"]
-BASE = "as configured"
 
 
 def taught(plan: Plan) -> Iterator[tuple[PlannedRun, str, int]]:
@@ -57,28 +57,28 @@ def taught(plan: Plan) -> Iterator[tuple[PlannedRun, str, int]]:
 
 
 def differences(config: Config, results: Path) -> pd.DataFrame:
-    """A row per seed of each gain: change, method, run, student, peers, epochs, seed, gain."""
+    """A row per seed of each gain: change, method, run, student, peers, epochs, seed, scratch, gain."""
     rows = []
-    varied = {name: (place, place.results) for name, place in variations(config, "further").items()}
-    for name, (place, of_place) in {BASE: (config, results), **varied}.items():
+    for name, (place, of_place) in readings(config, "further", results).items():
         frame, plan = read_results(of_place), Plan(place)
         for run, student, peers in taught(plan):
             scratch = by_seed(frame, f"scratch-{student}", student, "test_accuracy")
             for seed, accuracy in by_seed(frame, run.name, student, "test_accuracy").items():
                 if seed in scratch:
                     place_of = (name, run.method, run.name, student, peers, place.training.epochs)
-                    rows.append((*place_of, seed, accuracy - scratch[seed]))
-    return pd.DataFrame(rows, columns=[*COLUMNS[:6], "seed", "gain"])
+                    rows.append((*place_of, seed, scratch[seed], accuracy - scratch[seed]))
+    return pd.DataFrame(rows, columns=[*COLUMNS[:6], "seed", "scratch", "gain"])
 
 
 def gains(each: pd.DataFrame) -> pd.DataFrame:
-    """The mean gain with its 95 % interval, with COLUMNS, from ``differences``."""
+    """The mean accuracy from scratch, and gain with its 95 % interval; with COLUMNS, from ``differences``."""
     rows = []
     for place, group in each.groupby(COLUMNS[:6], sort=False):
         found = paired_difference(
             dict(zip(group["seed"], group["gain"], strict=True)), dict.fromkeys(group["seed"], 0.0)
         )
-        rows.append((*place, found.n, *(round(value, DECIMALS) for value in (found.mean, found.low, found.high))))
+        figures = (group["scratch"].mean(), found.mean, found.low, found.high)
+        rows.append((*place, found.n, *(round(value, DECIMALS) for value in figures)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -132,7 +132,8 @@ def draw(config: Config, table: pd.DataFrame) -> Figure:
         grid = figure.subplots(len(rows), len(students), sharey="row", squeeze=False)
         for line, (along, part) in zip(grid, rows, strict=True):
             for axes, student in zip(line, students, strict=True):
-                draw_panel(axes, along, part[part["student"] == student], sorted(part[along].unique()))
+                of_student = part[part["student"] == student]
+                draw_panel(axes, along, of_student, sorted(part[along].unique()))
             line[0].set_ylabel("gain (points)")
         for axes, student in zip(grid[0], students, strict=True):
             axes.set_title(cut(plain(student), 0.8 * PAGE / len(students) * POINTS, TEXT, "bold"))
@@ -143,6 +144,10 @@ def draw(config: Config, table: pd.DataFrame) -> Figure:
 
 
 def draw_panel(axes: Axes, along: str, part: pd.DataFrame, places: list[int]) -> None:
+    if part.empty:
+        axes.set_xticks([])
+        axes.text(0.5, 0.5, "not run", ha="center", va="center", transform=axes.transAxes)
+        return
     axes.axhline(0, color="black", linewidth=0.7)
     for method, group in part.groupby("method", sort=False):
         group = group.sort_values(along)
@@ -181,7 +186,7 @@ def findings(found: pd.DataFrame) -> str:
     return " ".join(said)
 
 
-def text(config: Config, table: pd.DataFrame, found: pd.DataFrame) -> str:
+def text(config: Config, results: Path, table: pd.DataFrame, found: pd.DataFrame) -> str:
     """further.md: the findings, what they rest on, and every gain."""
     trend_rows = [
         [
@@ -197,7 +202,7 @@ def text(config: Config, table: pd.DataFrame, found: pd.DataFrame) -> str:
     ]
     gain_rows = [
         [row["change"], row["method"], row["student"], str(row["peers"]), str(row["epochs"])]
-        + [signed(row["gain"]), interval(row["low"], row["high"]), str(row["n"])]
+        + [f"{row['scratch']:.2f}", signed(row["gain"]), interval(row["low"], row["high"]), str(row["n"])]
         for row in records(table)
     ]
     parts = [
@@ -209,9 +214,12 @@ def text(config: Config, table: pd.DataFrame, found: pd.DataFrame) -> str:
             trend_rows,
             "lllrrrr",
         ),
+        *weights_section(config, "further", results),
         "## Every gain over scratch",
         markdown_table(
-            ["Study", "Method", "Student", "Peers", "Epochs", "Gain", "95 % interval", "Seeds"], gain_rows, "lllrrrrr"
+            ["Study", "Method", "Student", "Peers", "Epochs", "Scratch (%)", "Gain", "95 % interval", "Seeds"],
+            gain_rows,
+            "lllrrrrrr",
         ),
     ]
     return "\n\n".join(parts) + "\n"
@@ -223,5 +231,5 @@ def write_further(config: Config, results: Path) -> None:
     table, found = gains(each), trends(config, each)
     write_text(folder / "gains.csv", table.to_csv(index=False, lineterminator="\n"))
     write_text(folder / "trends.csv", found.to_csv(index=False, lineterminator="\n"))
-    write_text(folder / "further.md", text(config, table, found))
+    write_text(folder / "further.md", text(config, results, table, found))
     save(draw(config, table), folder / "further")

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from kdbench.config import Config
+from kdbench.finished import DECIMALS
 from kdbench.paper.reported import Paper
 from kdbench.report.collect import by_seed
 from kdbench.report.experiments import experiment_rows, experiments
-from kdbench.report.selection import DECIMALS
 from kdbench.report.statistics import sample
 from kdbench.report.study_notes import notes, student_headers
 from kdbench.report.text_table import DASH, WideTable, absent, signed, with_sd

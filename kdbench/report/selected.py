@@ -10,6 +10,8 @@ from kdbench.config import Config, Criterion, LossWeights
 from kdbench.errors import KdbenchError
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.selection import select_by
+from kdbench.report.text_table import markdown_table
+from kdbench.variations import Group, readings
 
 
 def selected_weights(config: Config, frame: pd.DataFrame) -> dict[str, Any]:
@@ -50,6 +52,18 @@ def weights_line(config: Config, frame: pd.DataFrame) -> str:
         else:
             said.append(f"{method} those best for the {weights} student")
     return f"Weights α, β, γ: {'; '.join(said)}." if said else ""
+
+
+def weights_section(config: Config, group: Group, results: Path) -> list[str]:
+    """Markdown: the weights of each variation's methods, those chosen anew among them; nothing where none has peers."""
+    found = readings(config, group, results).items()
+    rows = [[name, weights_line(place, read_results(folder))] for name, (place, folder) in found]
+    if not any(line for _, line in rows):
+        return []
+    return [
+        "## Weights of the loss\n\nA change that moves the validation accuracies may have other weights chosen.",
+        markdown_table(["Reading", "Weights"], rows, "ll"),
+    ]
 
 
 def written(weights: Iterable[float]) -> str:

@@ -7,31 +7,19 @@ the paper's Table 1 that gives the same order.
 Accuracies are percentages. Imports neither torch nor pandas.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from kdbench.config import format_weights
 from kdbench.errors import KdbenchError
+from kdbench.finished import DECIMALS, read_metrics
 
-DECIMALS = 6
 Figure = Callable[[str, int, str, str], float]  # (run, seed, learner, name of the figure) -> percent
 
 
 def tune_run(weights: Sequence[float]) -> str:
     return f"tune-{format_weights(tuple(weights))}"
-
-
-def read_metrics(results: Path, run: str, seed: int) -> dict[str, Any]:
-    """A finished run's metrics.json; raises KdbenchError where it is missing or not JSON."""
-    path = results / "runs" / run / f"seed{seed}" / "metrics.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise KdbenchError(f"{path}: no such file: the run is not finished; run snakemake to train it") from None
-    except json.JSONDecodeError as error:
-        raise KdbenchError(f"{path}: not valid JSON ({error}): remove the file and run snakemake again") from None
 
 
 def select(
@@ -43,9 +31,9 @@ def select(
     """
 
     def figure(run: str, seed: int, learner: str, name: str) -> float:
-        value = read_metrics(results, run, seed).get("learners", {}).get(learner, {}).get(name)
+        folder = results / "runs" / run / f"seed{seed}"
+        value = read_metrics(folder).get("learners", {}).get(learner, {}).get(name)
         if value is None:
-            folder = results / "runs" / run / f"seed{seed}"
             raise KdbenchError(f"{folder}/metrics.json: holds no {name} of {learner}: remove {folder} and run again")
         return value
 

@@ -16,18 +16,18 @@ from matplotlib.patches import Patch
 
 from kdbench.config import Config
 from kdbench.files import write_text
+from kdbench.finished import DECIMALS
 from kdbench.paper.reported import Paper, read_paper
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.experiments import experiments
 from kdbench.report.lettering import plain
-from kdbench.report.selected import weights_line
-from kdbench.report.selection import DECIMALS
+from kdbench.report.selected import weights_section
 from kdbench.report.statistics import LEVEL, adjusted, paired_difference
 from kdbench.report.study_notes import study_line
 from kdbench.report.style import GREY, PAGE, SMALL, house_style, new_figure, save, study_note, words_figure
 from kdbench.report.tables import table2
 from kdbench.report.text_table import DASH, interval, markdown_table, p_value, records, signed
-from kdbench.variations import variations
+from kdbench.variations import BASE, readings, variations
 
 EFFECT_COLUMNS = ["change", "experiment", "run", "student", "n", "base", "effect", "low", "high", "p", "p_adjusted"]
 ROW, HEAD, FOOT = 0.32, 0.3, 0.42  # inches
@@ -95,7 +95,7 @@ def distances(config: Config, results: Path, paper: Paper) -> pd.DataFrame:
     harder or easier for all of them does not move.
     """
     rows = []
-    for name, (place, folder) in readings(config, results).items():
+    for name, (place, folder) in readings(config, "sensitivity", results).items():
         table = table2(place, read_results(folder), paper).dropna(subset=["paper"])
         scratch = table[table["method"] == "scratch"].set_index("student")
         rest = table[table["method"] != "scratch"]
@@ -103,12 +103,6 @@ def distances(config: Config, results: Path, paper: Paper) -> pd.DataFrame:
         theirs = rest["paper"].to_numpy() - scratch["paper"].reindex(rest["student"]).to_numpy()
         rows.append({"change": name, "all": rms(table["difference"].to_numpy()), "gains": rms(ours - theirs)})
     return pd.DataFrame(rows).sort_values("gains", kind="stable", ignore_index=True)
-
-
-def readings(config: Config, results: Path) -> dict[str, tuple[Config, Path]]:
-    """The study as configured and each variation, with their results folders."""
-    varied = {name: (place, place.results) for name, place in variations(config, "sensitivity").items()}
-    return {"as configured": (config, results), **varied}
 
 
 def rms(values: np.ndarray) -> float:
@@ -183,25 +177,13 @@ def text(found: pd.DataFrame, verdicts: pd.DataFrame, near: pd.DataFrame, config
             ],
             "lrr",
         ),
-        *weights_text(config, results),
+        *weights_section(config, "sensitivity", results),
         "## Verdicts that a change changes",
         markdown_table(["Change", "Claim", "As configured", "Changed"], changes, "llll") if changes else "None.",
         "## Effects on Table 2, largest first",
         markdown_table(headers, rows, "lllrrrrr"),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def weights_text(config: Config, results: Path) -> list[str]:
-    """Each reading and the weights its methods have, those chosen anew among them; nothing where none has peers."""
-    found = readings(config, results).items()
-    rows = [[name, weights_line(place, read_results(folder))] for name, (place, folder) in found]
-    if not any(line for _, line in rows):
-        return []
-    return [
-        "## Weights of the loss\n\nA change that moves the validation accuracies may have other weights chosen.",
-        markdown_table(["Reading", "Weights"], rows, "ll"),
-    ]
 
 
 def findings(cells: list[dict[str, Any]], verdicts: pd.DataFrame, near: pd.DataFrame, tried: list[str]) -> str:
@@ -229,7 +211,7 @@ def findings(cells: list[dict[str, Any]], verdicts: pd.DataFrame, near: pd.DataF
         if len(verdicts)
         else "No verdict changes."
     )
-    best, own = near.iloc[0], near[near["change"] == "as configured"].iloc[0]
+    best, own = near.iloc[0], near[near["change"] == BASE].iloc[0]
     if not np.isnan(best["gains"]):
         said.append(
             f"The reading nearest to the paper's gains over scratch is: {best['change']} "

@@ -1,6 +1,5 @@
 """The wall time of a study on more GPUs than there were: simulated from the measured seconds of each of its runs."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 
 from kdbench.errors import KdbenchError
 from kdbench.files import write_with
+from kdbench.finished import METRICS, read_metrics
 from kdbench.plan import Plan
 from kdbench.report.style import COLUMN, house_style, new_figure, save, study_note
 from kdbench.run import Run
@@ -60,11 +60,11 @@ def outputs_of(run: str) -> str:
 
 
 def measured_seconds(run: Run, results: Path) -> float | None:
-    return float(measured(run, results)["seconds"]) if (run.folder(results) / "metrics.json").exists() else None
+    return float(measured(run, results)["seconds"]) if (run.folder(results) / METRICS).exists() else None
 
 
 def measured(run: Run, results: Path) -> dict[str, Any]:
-    return json.loads((run.folder(results) / "metrics.json").read_text(encoding="utf-8"))
+    return read_metrics(run.folder(results))
 
 
 def simulation(jobs: Mapping[str, Job]) -> pd.DataFrame:

@@ -11,12 +11,13 @@ import pandas as pd
 
 from kdbench.config import Config, format_weights
 from kdbench.files import write_text
+from kdbench.finished import DECIMALS
 from kdbench.paper.reported import Paper, read_paper
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.experiments import experiment_rows, experiments
 from kdbench.report.regularisation import table3, wide_table3
 from kdbench.report.selected import selected_weights, weights_line
-from kdbench.report.selection import DECIMALS, tune_run
+from kdbench.report.selection import tune_run
 from kdbench.report.statistics import Sample, sample
 from kdbench.report.study_notes import notes, student_headers
 from kdbench.report.text_table import DASH, WideTable, absent, signed, with_sd

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -14,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from kdbench.config import Config
 from kdbench.errors import KdbenchError
 from kdbench.files import write_with
+from kdbench.finished import Predictions, read_predictions
 from kdbench.plan import Plan
 from kdbench.report.figures.example_rules import RULES, Asked
 
@@ -41,14 +43,6 @@ class Examples:
     missing: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Answers:
-    """One network's answers to the test images: ``predicted`` int64 [N] and ``confidence`` float64 [N] in 0..1."""
-
-    predicted: np.ndarray
-    confidence: np.ndarray
-
-
 def pick_examples(
     config: Config, results: Path, test_images: np.ndarray, test_labels: np.ndarray, classes: Sequence[str]
 ) -> dict[int, Examples]:
@@ -72,20 +66,20 @@ def examples_of(
     labels: np.ndarray,
     classes: tuple[str, ...],
 ) -> Examples:
-    paths = {asked: predictions_path(config, asked) for asked in networks}
-    missing = dict.fromkeys(asked.lack(config) for asked, path in paths.items() if path is None)
+    places = {asked: predictions_place(config, asked) for asked in networks}
+    missing = dict.fromkeys(asked.lack(config) for asked, place in places.items() if place is None)
     index = np.empty(0, dtype=np.int64)
     predicted = np.empty((0, len(networks)), dtype=np.int64)
     qualified = 0
     if not missing:
-        answers = [read_answers(results / path, len(labels)) for path in paths.values() if path]
+        answers = [predictions_of_all(len(labels), results / place[0], place[1]) for place in places.values() if place]
         follows = [(answer.predicted == labels) == asked.right for asked, answer in zip(networks, answers, strict=True)]
         candidates = np.flatnonzero(np.all(follows, axis=0))
         qualified = len(candidates)
         # Stable, so that of equally confident answers the earlier image comes first.
         order = np.argsort(-answers[-1].confidence[candidates], kind="stable")
         index = candidates[order[:SHOWN]]
-        predicted = np.stack([answer.predicted[index] for answer in answers], axis=1)
+        predicted = np.stack([answer.predicted[index].astype(np.int64) for answer in answers], axis=1)
     return Examples(
         images=np.ascontiguousarray(images[index]),
         index=index,
@@ -99,30 +93,25 @@ def examples_of(
     )
 
 
-def predictions_path(config: Config, asked: Asked) -> Path | None:
-    """Where the predictions of a network lie in the results folder, at the first seed; None where it has no run."""
+def predictions_place(config: Config, asked: Asked) -> tuple[Path, str] | None:
+    """The folder of a network's run, within the results, and the learner, at the first seed; None without a run."""
     plan, seed, learner = Plan(config), config.seeds[0], asked.learner(config)
     for run in plan.runs.values():
         if run.method == asked.method and learner in run.learners:
             run_seed = plan.settings.teacher_seed(seed) if asked.student is None else seed
-            return Path("runs") / run.name / f"seed{run_seed}" / f"predictions-{learner}.npz"
+            return Path("runs") / run.name / f"seed{run_seed}", learner
     return None
 
 
-def read_answers(path: Path, images: int) -> Answers:
-    try:
-        with np.load(path) as stored:
-            predicted, confidence = stored["predicted"].astype(np.int64), stored["confidence"].astype(np.float64)
-    except FileNotFoundError:
-        raise KdbenchError(f"{path}: no such file: run snakemake to train the run again") from None
-    except (KeyError, ValueError, OSError) as error:
-        raise KdbenchError(f"{path}: damaged file ({error}): remove {path.parent} and run snakemake again") from None
-    if len(predicted) != images:
+def predictions_of_all(images: int, folder: Path, learner: str) -> Predictions:
+    """Raises KdbenchError where they are not of as many ``images`` as the test set has."""
+    found = read_predictions(folder, learner)
+    if len(found.predicted) != images:
         raise KdbenchError(
-            f"{path}: holds predictions of {len(predicted)} images, the test set has {images}: "
-            f"remove {path.parent} and run snakemake again"
+            f"{folder}: holds {learner}'s predictions of {len(found.predicted)} images, the test set has {images}: "
+            f"remove {folder} and run snakemake again"
         )
-    return Answers(predicted, confidence)
+    return found
 
 
 def write_examples(config: Config, results: Path) -> None:
@@ -176,7 +165,7 @@ def read_examples(results: Path, figure: int) -> Examples:
             texts = json.loads(stored[f"figure{figure}_texts"].tobytes())
     except FileNotFoundError:
         raise KdbenchError(f"{path}: no such file: run `kdbench examples`, which needs the test images") from None
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
         raise KdbenchError(f"{path}: damaged file ({error}): delete it and run again") from None
     return Examples(
         **arrays,

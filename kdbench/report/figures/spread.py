@@ -16,11 +16,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from kdbench.config import Config
+from kdbench.finished import DECIMALS
 from kdbench.paper.reported import Claim, read_paper
 from kdbench.report.collect import read_results
 from kdbench.report.evidence import Study
 from kdbench.report.lettering import cut, plain
-from kdbench.report.selection import DECIMALS
 from kdbench.report.statistics import Sample, chance_between, paired_difference, sample
 from kdbench.report.style import PAGE, POINTS, SMALL, house_style, new_figure, study_note, words_figure
 

@@ -17,12 +17,12 @@ import pandas as pd
 
 from kdbench.config import Config
 from kdbench.files import write_text
+from kdbench.finished import DECIMALS
 from kdbench.paper.survey import has_claims_on
 from kdbench.plan import Plan
 from kdbench.planned import PlannedRun
 from kdbench.recipes.schema import Recipe
 from kdbench.report.collect import by_seed, read_results
-from kdbench.report.selection import DECIMALS
 from kdbench.report.statistics import LEVEL, Sample, adjusted, paired_difference, sample
 from kdbench.report.study_notes import study_line
 from kdbench.report.style import line_label, save

@@ -1,10 +1,10 @@
 """What the study's runs cost, and what they ran on, from results.csv and a run's metrics."""
 
-import json
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from kdbench.finished import METRICS, read_metrics
 from kdbench.report.page.cells import Cell, number
 from kdbench.report.text_table import DASH
 
@@ -64,9 +64,9 @@ def environment(results: Path, runs: list[dict[str, str]]) -> list[tuple[str, st
     """Devices of all runs, and versions and threads as the first run recorded them."""
     facts = [("Devices", ", ".join(dict.fromkeys(row["device"] for row in runs)))]
     for row in runs:
-        path = results / "runs" / row["run"] / f"seed{row['seed']}" / "metrics.json"
-        if path.exists():
-            metrics = json.loads(path.read_text(encoding="utf-8"))
+        folder = results / "runs" / row["run"] / f"seed{row['seed']}"
+        if (folder / METRICS).exists():
+            metrics = read_metrics(folder)
             facts += [(name, str(version)) for name, version in metrics.get("versions", {}).items()]
             return [*facts, ("CPU threads a run", str(metrics.get("threads", DASH)))]
     return facts

@@ -9,10 +9,10 @@ import pandas as pd
 
 from kdbench.config import RESERVED, Config
 from kdbench.files import write_text
+from kdbench.finished import DECIMALS
 from kdbench.paper.survey import Comparison, SurveyClaim, read_survey, work_name
 from kdbench.plan import Plan
 from kdbench.report.collect import by_seed, read_results
-from kdbench.report.selection import DECIMALS
 from kdbench.report.statistics import LEVEL, Sample, adjusted, paired_difference
 from kdbench.report.study_notes import study_line
 from kdbench.report.text_table import DASH, interval, markdown_table, points, records
