@@ -18,7 +18,7 @@ SMALLEST = 1e-5  # of variances
 
 
 class Adapter(nn.Module):
-    """For each pair of layers a network for the mean, two 1x1 convolutions, and a variance a channel of the teacher."""
+    """For each pair of layers three 1x1 convolutions for the mean, and a variance a channel of the teacher."""
 
     def __init__(
         self,
@@ -31,12 +31,14 @@ class Adapter(nn.Module):
     ) -> None:
         super().__init__()
         widths = [(own[0], theirs[0]) for own, theirs in zip(student, knowledge, strict=True)]
-        self.means = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(own, theirs, 1, bias=False), nn.Conv2d(theirs, theirs, 1, bias=False))
-            for own, theirs in widths
-        )
+        self.means = nn.ModuleList(mean_network(*pair) for pair in widths)
         before_softplus = math.log(math.expm1(first_variance - SMALLEST))
         self.scales = nn.ParameterList(torch.full((theirs, 1, 1), before_softplus) for _, theirs in widths)
+
+
+def mean_network(own: int, theirs: int) -> nn.Sequential:
+    first, *others = (nn.Conv2d(channels, theirs, 1, bias=False) for channels in (own, theirs, theirs))
+    return nn.Sequential(first, *(layer for other in others for layer in (nn.ReLU(), other)))
 
 
 def loss(prediction: Prediction, labels: Tensor, knowledge: Prediction, *, adapter: Adapter) -> Tensor:
