@@ -229,8 +229,10 @@ class Study(Section):
     """What the study is called and how it departs from the paper."""
 
     title: str = Field(description="at the head of the page and under every table")
-    deviations: list[str] = Field(
-        [], description="in what the data or the teacher differ from the paper; printed with every table"
+    deviations: dict[str, str | None] = Field(
+        {},
+        description="how the study departs from the paper, a text each for `data`, `teacher`, `students` and what else "
+        "there is; printed with every table. Of the three without a text, what their keys show",
     )
 
 
@@ -276,7 +278,9 @@ class Config(Section):
     alternate: Alternate
     features: Features = Features()
     reuse: str | None = Field(
-        None, description="results folder of another study: its runs of the very same settings, code and data are taken"
+        None,
+        description="results folder of another study: its runs of the very same settings, code and data are taken, "
+        "where their weights are there too (published studies have none)",
     )
     sensitivity: Changes = Field({}, description="what the paper leaves unsaid, the other way; see above")
     further: Changes = Field({}, description="the paper's own next steps, more students and epochs; see above")

@@ -100,8 +100,6 @@ def test_the_joint_run_waits_for_no_selection():
     assert run.selected_by is None
     assert [term.weight for term in run.objective] == [0.1, 0.8, 0.1]
     assert len(run.learners) == 3
-    vanilla = workbench.planned("vanilla-lenet")
-    assert workbench.planned("vanilla-lenet") == vanilla
 
 
 # planning

@@ -259,7 +259,7 @@ def test_missing_predictions_are_named(tmp_path):
 
 
 def test_claims_md_starts_with_the_counts_and_states_the_deviations(tmp_path):
-    config = study_config(tmp_path / "study", seeds=[1, 2], study={"title": "A study", "deviations": ["data: half"]})
+    config = study_config(tmp_path / "study", seeds=[1, 2], study={"title": "A study", "deviations": {"data": "half"}})
     rows = judged(config)
     counts = {
         verdict: sum(row["verdict"] == verdict for row in rows.values())

@@ -22,7 +22,7 @@ def steady(run, learner):
 def folder(tmp_path_factory):
     """Two studies and their comparison: one by the paper's students, one by two of them and another."""
     folder = tmp_path_factory.mktemp("compare")
-    make_page(folder / "first", steady, study={"title": HOSTILE, "deviations": ["data: other"]})
+    make_page(folder / "first", steady, study={"title": HOSTILE, "deviations": {"data": "other"}})
     make_page(folder / "second", students=students("lenet", "alexnet", "resnet20"), methods=["scratch", "vanilla"])
     write_comparison([folder / "first", folder / "second"], folder / "compare.html")
     return folder

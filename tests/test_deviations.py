@@ -10,19 +10,39 @@ def test_the_paper_itself_deviates_in_nothing():
     assert deviations(load_config([ROOT / "config.yaml"])) == []
 
 
+WIDTHS = "students: alexnet at 0.25, lenet at 0.5, mobilenet at 0.25 of their width"
+
+
+def stated(values):
+    return [f"{subject}: {text}" for subject, text in values["study"]["deviations"].items()]
+
+
 def test_fewer_images_and_other_epochs_are_told_beside_what_a_preset_states(values):
     changed = merge(values, {"data": {"train_limit": 2000}, "training": {"epochs": 20}})
     told = deviations(check_config(changed))
-    assert told[:-2] == values["study"]["deviations"]
+    assert told[:-2] == [*stated(values), WIDTHS]
     assert told[-2:] == ["data: at most 2,000 training images", "students: epochs 20, in place of 5"]
 
 
 def test_another_data_set_and_teacher_are_told_where_nothing_is_stated(values):
-    told = deviations(check_config(merge(values, {"study": {"deviations": []}})))
+    told = deviations(check_config(merge(values, {"study": {"deviations": {"data": None, "teacher": None}}})))
     assert told == [
         "data: digits, in place of CIFAR-10",
         "teacher: resnet8 without pre-trained weights, in place of ResNet-50 with ImageNet weights",
+        WIDTHS,
     ]
+
+
+def test_a_later_preset_restates_one_subject_and_leaves_the_others(values):
+    changed = merge(values, {"study": {"deviations": {"teacher": "none", "order": "shuffled once"}}})
+    told = deviations(check_config(changed))
+    assert told == [stated(values)[0], "teacher: none", WIDTHS, "order: shuffled once"]
+
+
+def test_networks_that_the_paper_has_not_are_told(values):
+    others = [{"name": name, "network": {"name": network}} for name, network in (("a", "alexnet"), ("r", "resnet8"))]
+    told = deviations(check_config(merge(values, {"students": others})))
+    assert told[-1] == "students: r not among the paper's"
 
 
 def test_every_setting_that_the_paper_states_and_a_study_changes_is_told(values):
@@ -34,7 +54,7 @@ def test_every_setting_that_the_paper_states_and_a_study_changes_is_told(values)
         "alternate": {"phase1": "weakest", "phase2": [0.1, 0.8, 0.1]},
     }
     told = deviations(check_config(merge(values, changed)))
-    assert told[len(values["study"]["deviations"]) :] == [
+    assert told[len(stated(values)) + 1 :] == [
         "students: epochs 1, in place of 5",
         "students: optimiser sgd, in place of adam",
         "vanilla distillation: temperature 4, in place of 10",

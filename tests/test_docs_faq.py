@@ -32,6 +32,10 @@ def quoted_messages():
     return [message for heading in headings for message in QUOTED.findall(heading) if message not in OF_OTHERS]
 
 
+def test_messages_are_quoted():
+    assert len(quoted_messages()) > 20
+
+
 def template(node: ast.AST) -> str | None:
     """A text as the source writes it, with a gap where it is filled in."""
     if isinstance(node, ast.Constant):

@@ -36,11 +36,11 @@ def test_the_sites_pages_load_nothing_from_elsewhere(site):
     assert {name: tags for name, tags in found.items() if tags} == {}
 
 
-@pytest.mark.parametrize("page", ["index.md", "paper.md"])
-def test_the_commands_of_a_page_are_accepted(page, clone, snakemake):
+def test_the_commands_of_the_first_page_are_accepted(clone, snakemake):
     folder = clone("commands")
-    blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "docs" / page).read_text(), re.M | re.S)
+    blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "docs/index.md").read_text(), re.M | re.S)
     commands = [line for block in blocks for line in block.splitlines() if line.startswith("snakemake")]
+    assert len(commands) > 2
     for command in commands:
         arguments = re.findall(r"[^\s=]+='[^']*'|\S+", command)[1:]
         snakemake(folder, *(argument.replace("'", "") for argument in arguments), "--dry-run")

@@ -152,7 +152,11 @@ def test_a_method_looks_the_same_in_every_panel(paper, number):
 @pytest.mark.parametrize("count", [2, 3, 4, 6])
 def test_no_texts_overlap_in_figure_1(tmp_path, count):
     deviation = "teacher: another network, trained on other images than the paper's teacher was"
-    config = study_config(tmp_path, students=students(*NETWORKS[:count]), study={"deviations": [deviation] * 3})
+    config = study_config(
+        tmp_path,
+        students=students(*NETWORKS[:count]),
+        study={"deviations": dict.fromkeys(("data", "teacher", "students"), deviation)},
+    )
     assert_no_text_overlaps(draw(1, config))
 
 
@@ -259,7 +263,7 @@ def test_grey_images_are_drawn_grey(tmp_path):
 
 
 def test_title_and_deviations_are_in_every_figure_as_they_are_written(tmp_path):
-    study = {"title": "A study at $5 & <b>", "deviations": ["data: $x^2$ and 100 %", "teacher: smaller"]}
+    study = {"title": "A study at $5 & <b>", "deviations": {"data": "$x^2$ and 100 %", "teacher": "smaller"}}
     config = make_study(tmp_path, study=study)
     for number in NUMBERS:
         said = words(draw(number, config)).replace(r"\$", "$")

@@ -85,7 +85,9 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     results = tmp_path_factory.mktemp("page")
-    make_page(results, study={"title": HOSTILE, "deviations": ["data: <img src=x onerror=alert(1)>", "teacher: other"]})
+    make_page(
+        results, study={"title": HOSTILE, "deviations": {"data": "<img src=x onerror=alert(1)>", "teacher": "other"}}
+    )
     return results
 
 

@@ -1,5 +1,6 @@
 """The published studies: redrawn from what is committed, without training, to what is committed."""
 
+import html
 import os
 import random
 import re
@@ -9,9 +10,10 @@ import pandas as pd
 import pytest
 
 from kdbench.overlay import load_config
+from kdbench.paper.deviations import deviations
 from kdbench.report.further import write_further
-from kdbench.report.gains.table import write_gains
 from kdbench.report.sensitivity import write_sensitivity
+from kdbench.report.text_table import latex_text
 from tests.conftest import ROOT
 from tests.test_workflow import planned
 
@@ -19,7 +21,9 @@ REFERENCE = ROOT / "results/reference"
 # Studies whose runs are published, and those of which only comparisons are, since their runs are another study's.
 STUDIES = sorted(path.parent.name for path in REFERENCE.glob("*/runs") if any(path.glob("*/seed*/metrics.json")))
 COMPARISONS = sorted(
-    path.relative_to(REFERENCE) for path in REFERENCE.glob("*/*/*.md") if path.parent.name == path.stem
+    path.relative_to(REFERENCE)
+    for group in ("sensitivity", "further")
+    for path in REFERENCE.glob(f"*/{group}/{group}.md")
 )
 NEVER_PUBLISHED = shutil.ignore_patterns(
     "weights-*",
@@ -60,13 +64,16 @@ def test_a_published_study_is_redrawn_as_it_is_without_training(study, clone, sn
     for made in ("tables", "figures", "gains"):
         shutil.rmtree(results / made)
     (results / "claims.csv").unlink()
+    (results / "claims.md").unlink()
     command = ("tables", "figures", "claims", "gains", "--configfile", *config_files(study))
     jobs = planned(snakemake(folder, "-n", *command))
     report = {"write_tables", "draw_figures", "judge_claims", "compare_methods"}
     assert report <= set(jobs) <= report | {"collect_results", "tables", "figures", "claims", "gains", "total"}
     snakemake(folder, *command)
-    gains = (path for path in (REFERENCE / study / "gains").iterdir() if path.suffix in (".csv", ".md"))
-    for path in [*(REFERENCE / study / "tables").iterdir(), *gains, REFERENCE / study / "claims.csv"]:
+    texts = [REFERENCE / study / "claims.csv", REFERENCE / study / "claims.md"]
+    for made in ("tables", "figures", "gains"):
+        texts += [path for path in (REFERENCE / study / made).iterdir() if path.suffix in (".csv", ".md", ".tex")]
+    for path in texts:
         again = results / path.relative_to(REFERENCE / study)
         assert again.read_text() == path.read_text(), path.name
     drawn = {path.name for path in (results / "figures").iterdir()}
@@ -79,7 +86,7 @@ def test_a_published_comparison_is_made_again_from_the_published_results(compari
     shutil.copytree(REFERENCE / study, tmp_path / "results/reference" / study, ignore=NEVER_PUBLISHED)
     config = load_config([ROOT / "config.yaml", *(ROOT / file for file in config_files(study))])
     monkeypatch.chdir(tmp_path)
-    {"sensitivity": write_sensitivity, "further": write_further, "gains": write_gains}[group](config, config.results)
+    {"sensitivity": write_sensitivity, "further": write_further}[group](config, config.results)
     for path in (REFERENCE / study / group).glob("*.*"):
         again = tmp_path / "results/reference" / path.relative_to(REFERENCE)
         if path.suffix in (".csv", ".md"):
@@ -89,11 +96,18 @@ def test_a_published_comparison_is_made_again_from_the_published_results(compari
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_published_table_and_page_names_how_its_study_differs_from_the_paper(study):
     config = load_config([ROOT / "config.yaml", *(ROOT / file for file in config_files(study))])
-    assert config.study.deviations
-    for name in ("tables/table1.md", "tables/table2.md", "tables/table2.tex", "claims.md", "report.html"):
+    told = deviations(config)
+    assert [text.split(":")[0] for text in told[:2]] == ["data", "teacher"]
+    for name, written in (
+        ("tables/table1.md", str),
+        ("tables/table2.md", str),
+        ("tables/table2.tex", latex_text),
+        ("claims.md", str),
+        ("report.html", html.escape),
+    ):
         text = (REFERENCE / study / name).read_text()
-        for words in ("data:", "teacher:"):
-            assert words in text, (name, words)
+        for deviation in told:
+            assert written(deviation).replace("&#x27;", "&#39;") in text, (name, deviation)
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -9,7 +9,7 @@ from kdbench.cli import main
 from kdbench.recipes.survey import STAGES, choices
 from kdbench.report.style import house_style
 from kdbench.report.survey import figures
-from kdbench.report.survey.figures import NOT_COVERED, UNUSED, draw_survey_figure, placed_recipes, recipes_at
+from kdbench.report.survey.figures import NOT_COVERED, UNUSED, draw_survey_figure, placed_recipes
 from tests.conftest import ROOT
 from tests.test_figures import assert_no_text_overlaps, shown_texts, words
 from tests.test_survey import recipe_of
@@ -63,7 +63,8 @@ def test_every_choice_stands_beside_the_recipes_that_make_it(number):
     for field in STAGES[number].fields:
         for choice in choices(field):
             assert choice in words(figure)
-            names = recipes_at(field, choice, placed_recipes())
+            placed = [recipe for recipe in placed_recipes() if choice in recipe.survey.chosen(field)]
+            names = [recipe.name + ("†" if recipe.not_covered else "") for recipe in placed]
             assert said[f"{field} {choice}"] == (", ".join(names) or UNUSED)
 
 

@@ -178,12 +178,12 @@ def test_the_teachers_accuracy_stands_under_table_2_beside_the_papers(tmp_path):
 
 def test_every_table_states_the_study_its_seeds_and_its_deviations(tmp_path):
     config = study_config(
-        tmp_path / "study", seeds=[4, 7], study={"title": "Half & half", "deviations": ["data: 50 % of it", "one_b"]}
+        tmp_path / "study",
+        seeds=[4, 7],
+        study={"title": "Half & half", "deviations": {"data": "50 %", "b_c": "d"}},
     )
     tables = make_tables(config)
-    plain = (
-        "Half & half. Seeds: 4, 7 (of the runs that tune weights: 4). Differs from the paper: data: 50 % of it; one_b."
-    )
+    plain = "Half & half. Seeds: 4, 7 (of the runs that tune weights: 4). Differs from the paper: data: 50 %; b_c: d."
     for name in ("table1", "table2", "table3"):
         assert plain in (tables / f"{name}.md").read_text().splitlines()
         assert latex_text(plain) in (tables / f"{name}.tex").read_text()

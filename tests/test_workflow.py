@@ -288,7 +288,7 @@ def test_26_grey_classes_and_4_students_run_through_without_a_line_of_code(lette
     (folder / "presets/letters.yaml").write_text(
         f"""
 pathvars: {{results: results/letters}}
-study: {{title: Letters, deviations: ["data: made-up letters"]}}
+study: {{title: Letters, deviations: {{data: made-up letters}}}}
 seeds: [1]
 device: cpu
 data: {{source: image-folder, path: {letters}, image_size: 16, channels: null}}

@@ -1,29 +1,49 @@
 """In what a study differs from the paper: as its configuration states, and as its keys show."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kdbench.config import Config, format_weights
-from kdbench.paper.reported import Protocol, read_paper
+from kdbench.config import Config, Student, format_weights
+from kdbench.paper.reported import Paper, Protocol, read_paper
 
 
 def deviations(config: Config) -> list[str]:
-    """One sentence a deviation: those of ``study.deviations``, or else what data and teacher show.
+    """One sentence a deviation: those of ``study.deviations``, and what the keys show of subjects without a text there.
 
-    What is easily overlaid on a preset, and so not in its sentences, is always told: fewer images, and every other
-    setting that the paper states.
+    What is easily overlaid on a preset, and so not in its texts, is always told: fewer images, and every other setting
+    that the paper states.
     """
-    paper, stated = read_paper().protocol, config.study.deviations
-    return [*(stated or of_data_and_teacher(config, paper)), *of_images(config), *of_settings(config, paper)]
+    paper = read_paper()
+    stated = {subject: text for subject, text in config.study.deviations.items() if text}
+    told = [f"{subject}: {text}" for subject, text in (shown(config, paper) | stated).items()]
+    return [*told, *of_images(config), *of_settings(config, paper.protocol)]
 
 
-def of_data_and_teacher(config: Config, paper: Protocol) -> Iterator[str]:
-    data, teacher = config.data, config.teacher
+def shown(config: Config, whole: Paper) -> dict[str, str]:
+    """In what data, teacher and students differ, by their keys."""
+    paper, data, teacher = whole.protocol, config.data, config.teacher
+    found: dict[str, str] = {}
     if data.source != paper.dataset:
-        yield f"data: {data.path or data.source}, in place of CIFAR-10"
+        found["data"] = f"{data.path or data.source}, in place of CIFAR-10"
     if (teacher.network.name, teacher.weights) != (paper.teacher.network, paper.teacher.weights):
         weights = "without pre-trained weights" if teacher.weights == "none" else f"with weights {teacher.weights}"
-        yield f"teacher: {teacher.network.name} {weights}, in place of {paper.teacher.label} with ImageNet weights"
+        found["teacher"] = f"{teacher.network.name} {weights}, in place of {paper.teacher.label} with ImageNet weights"
+    if texts := [*of_widths(config.students), *of_networks(config.students, whole)]:
+        found["students"] = ", ".join(texts)
+    return found
+
+
+def of_widths(students: Sequence[Student]) -> Iterator[str]:
+    narrow = [f"{student.name} at {student.network.width:g}" for student in students if student.network.width != 1]
+    if narrow:
+        yield f"{', '.join(narrow)} of {'its' if len(narrow) == 1 else 'their'} width"
+
+
+def of_networks(students: Sequence[Student], paper: Paper) -> Iterator[str]:
+    networks = {student.network for student in paper.students.values()}
+    others = [student.name for student in students if student.network.name not in networks]
+    if others:
+        yield f"{' and '.join(others)} not among the paper's"
 
 
 def of_images(config: Config) -> Iterator[str]:

@@ -66,12 +66,15 @@ number (an effect of the paper's size would have been seen), else *undecided*. T
 as it stands. Where the paper gives no number, or its own tables speak against its sentence, only the side of 0 counts.
 A claim of no improvement is judged by the side of 0 alone. A claim of comparable performance is *reproduced* where the
 mean lies significantly within ±{margin:g} points, the largest difference the paper calls comparable, *not reproduced*
-where it lies significantly beyond, else *undecided*; one that the first matches or exceeds the second likewise, by
-−{margin:g} alone. *Not tested*: the study lacks the student or the runs. {shared} Same size: whether the interval holds
-the paper's number. Seeds needed: with how many a t-test, before that adjustment, would show an effect of the paper's
-size (of comparable ones: that they do not differ by more than the margin) with 80 % power, at the spread seen here.
-McNemar's p-value compares the two learners' test predictions at their first common seed; it is information and decides
-nothing.
+where it lies significantly beyond, else *undecided*; one that the first matches or exceeds the second in the same way,
+by whether it lies above or below −{margin:g}. The claims on selected weights compare validation accuracy: that of the
+weights the paper selects minus the best of the others. *Not tested*: the study lacks the student or the runs. p
+adjusted: of the test that decided, where none did of the one that would bear the claim out. Training accuracy is here,
+as in figure 3, the mean over the last epoch's steps, measured while the network learns; Table 3 has that of the
+finished network, which is higher. {shared} Same size: whether the interval holds the paper's number. Seeds needed: with
+how many a t-test, before that adjustment, would show an effect of the paper's size (of comparable ones: that they do
+not differ by more than the margin) with 80 % power, at the spread seen here. McNemar's p-value compares the two
+learners' test predictions at their first common seed; it is information and decides nothing.
 """
 
 
@@ -108,6 +111,8 @@ def verdict_on(
             return "reproduced", f"significantly {within}{margin:g}"
         if "beyond" in significant:
             return "not reproduced", f"significantly {beyond}{margin:g}"
+        if kind == "no worse":
+            return "undecided", f"not significantly on either side of −{margin:g}"
         return "undecided", f"neither {within}{margin:g} nor {beyond}{margin:g} significantly"
     if "direction" in significant:
         above = ours.mean > 0
@@ -144,7 +149,7 @@ def row(evidence: Evidence, p: Mapping[str, float], corrected: Mapping[str, floa
         many = "these seeds" if needed <= ours.n else f"{needed} seeds"
         would = "would probably have shown" if needed <= ours.n else "would probably show"
         reason += f"; {many} {would} {sought(kind, effect)}"
-    decisive = "within" if kind in BY_MARGIN else "direction"
+    decisive = deciding(verdict, corrected)
     return {
         "id": claim.id,
         "claim": claim.text,
@@ -164,11 +169,17 @@ def row(evidence: Evidence, p: Mapping[str, float], corrected: Mapping[str, floa
     }
 
 
+def deciding(verdict: Verdict, p: Mapping[str, float]) -> str:
+    """The test that a verdict rests on, of ``deciding_tests``; where none decided, the one that would bear it out."""
+    first, *others = p or [""]
+    return others[0] if verdict == "not reproduced" and p[first] >= LEVEL else first
+
+
 def sought(kind: Kind, effect: float) -> str:
     """What seeds enough would show, were it so."""
     return {
         "comparable": f"no difference beyond ±{effect:g}",
-        "no worse": f"no difference below −{effect:g}",
+        "no worse": "it, were the two equal",
     }.get(kind, f"an effect of {signed(effect)}")
 
 
@@ -232,9 +243,7 @@ def claims_markdown(config: Config, judged: pd.DataFrame, paper: Paper) -> str:
 def how_judged(config: Config, paper: Paper) -> str:
     """How verdicts come about, in Markdown, and what this study's intervals do not know of."""
     teacher = "" if config.teacher.one_per_seed else "one teacher and "
-    shared = (
-        f"The seeds share {teacher}one choice of weights, so that intervals hold the chance of the other runs alone."
-    )
+    shared = f"The seeds share {teacher}one choice of weights: intervals cover the chance in other runs, not in these."
     return HOW_JUDGED.format(margin=paper.comparable_margin, shared=shared).replace("\n", " ").strip()
 
 

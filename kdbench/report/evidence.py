@@ -107,7 +107,7 @@ class Study:
         evidence = Evidence(claim, "above", None)
         selected, grid = selected_weights(self.config, self.frame), self.config.tune.grid
         if not selected:
-            evidence.missing = "the study lacks the runs from scratch or the tuning runs"
+            evidence.missing = "the study has no runs that tune weights"
             return evidence
         if claim.weights not in grid or len(grid) == 1:
             evidence.missing = f"the grid must hold {format_weights(claim.weights)} and another point"

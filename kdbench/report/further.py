@@ -180,8 +180,9 @@ def findings(found: pd.DataFrame) -> str:
         sure = group[group["p_adjusted"] < LEVEL]
         more, less = (sure["difference"] > 0).sum(), (sure["difference"] < 0).sum()
         said.append(
-            f"From the fewest {along} to the most ({group['few'].min()} to {group['many'].max()}), the gain over "
-            f"scratch grows significantly in {more} and shrinks significantly in {less} of {len(group)} comparisons."
+            f"From each student's fewest {along} to its most ({group['few'].min()} to {group['many'].max()} over all), "
+            f"the gain over scratch grows significantly in {more} and shrinks significantly in {less} of {len(group)} "
+            "comparisons."
         )
     return " ".join(said)
 

@@ -197,8 +197,8 @@ def findings(cells: list[dict[str, Any]], verdicts: pd.DataFrame, near: pd.DataF
     if sure:
         top = sure[0]
         said.append(
-            f"{len(sure)} of them move significantly, by {', '.join(moved)}; the largest by {signed(top['effect'])} "
-            f"({top['change']}, {top['experiment']}, {top['student']})."
+            f"{len(sure)} of them move significantly, under the changes {', '.join(moved)}; the largest move is "
+            f"{signed(top['effect'])} points ({top['change']}; {top['experiment']}; {top['student']})."
         )
     if still:
         said.append(f"No significant effect was seen of {', '.join(still)}.")
@@ -214,8 +214,9 @@ def findings(cells: list[dict[str, Any]], verdicts: pd.DataFrame, near: pd.DataF
     best, own = near.iloc[0], near[near["change"] == BASE].iloc[0]
     if not np.isnan(best["gains"]):
         said.append(
-            f"The reading nearest to the paper's gains over scratch is: {best['change']} "
-            f"({best['gains']:.2f} points off, root mean square; as configured {own['gains']:.2f})."
+            f"Of all readings (the study as configured, or with one change) {best['change']} comes nearest to the "
+            f"paper's gains over scratch ({best['gains']:.2f} points off, root mean square; as configured "
+            f"{own['gains']:.2f})."
         )
     return " ".join(said)
 

@@ -103,13 +103,14 @@ def cells(figures: dict[str, Any]) -> list[str]:
 
 
 def wide_table1(config: Config, tidy: pd.DataFrame, paper: Paper) -> WideTable:
+    untuned = [] if tidy["n"].any() else ["This study tunes no weights: the paper's numbers stand alone."]
     wide = WideTable(
         "Table 1",
         paper.table1.caption,
         stub=["α", "β", "γ"],
         students=student_headers(config, paper),
         last=["chosen by"],
-        notes=notes(config, paper, HOW_TO_READ),
+        notes=[*untuned, *notes(config, paper, HOW_TO_READ)],
     )
     for weights in config.tune.grid:
         point = tidy[tidy["weights"] == format_weights(weights)].set_index("student")

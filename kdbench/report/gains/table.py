@@ -167,8 +167,11 @@ def findings(table: pd.DataFrame) -> list[str]:
     said = []
     for student, group in table.groupby("student", sort=False):
         compared = group[~group["method"].isin(BASELINES) & (group["fraction"] == 1)]
+        if compared.empty:
+            said.append(f"{student}: no method beside scratch and vanilla distillation.")
+            continue
         if compared["n"].max() == 1:
-            said.append(f"{student}: one seed, so that no gain can be tested.")
+            said.append(f"{student}: one seed of the methods beside the baselines, so that their gains are not tested.")
             continue
         better, worse = (
             [significant(compared, baseline, side) for baseline in BASELINES] for side in ("above", "below")
@@ -192,7 +195,7 @@ def best_of(table: pd.DataFrame) -> str:
     if table["gain_vanilla"].notna().sum() == 0:
         return ""
     best = max(records(table[table["gain_vanilla"].notna()]), key=lambda row: row["gain_vanilla"])
-    return f" Best beside vanilla: {best['title']}, {signed(best['gain_vanilla'])}."
+    return f" Highest over vanilla distillation: {best['title']}, {signed(best['gain_vanilla'])}."
 
 
 def gain_markdown(config: Config, table: pd.DataFrame) -> str:
@@ -231,8 +234,8 @@ HOW_TO_READ = (
     "vanilla: the mean difference paired by seed, in percentage points, with its 95 % interval; * significant at the "
     "5 % level after adjustment for the number of all these tests (Benjamini and Hochberg). kB: of the weights at the "
     "bits they have. Cost: training seconds of a run and of all runs it needs, those that tune its weights among them, "
-    "but for the teacher's and the making of images. Epochs: those of the student, with those of the run that it goes "
-    "on from; its baselines are those for as many epochs, where the study has them."
+    "without the training of the teacher and the making of images. Epochs: those of the student, with those of the run "
+    "that it goes on from; its baselines are those for as many epochs, where the study has them."
 )
 
 

@@ -15,14 +15,14 @@ from kdbench.plan import Plan
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.statistics import LEVEL, Sample, adjusted, paired_difference
 from kdbench.report.study_notes import study_line
-from kdbench.report.text_table import DASH, interval, markdown_table, points, records
+from kdbench.report.text_table import DASH, interval, markdown_table, p_value, points, records
 
 HOW_SURVEY_JUDGED = (
     "A claim compares two methods, paired by seed, in percentage points of test accuracy. It is reproduced where "
     "t-tests, their p-values adjusted together (Benjamini and Hochberg), show it at the 5 % level: of a claim that one "
     "is above, that the mean difference is above 0; of a claim that one is no worse than the other by more than a "
     "margin, that it is above minus the margin (one-sided, as of the paper's claims). It is not reproduced where they "
-    "show the contrary, and undecided else."
+    "show the contrary, otherwise undecided: after the adjustment an interval on one side may not be enough."
 )
 COLUMNS = ["id", "work", "claim", "compared", "learner", "survey", "ours", "low", "high", "n", "p_adjusted", "verdict"]
 
@@ -81,7 +81,7 @@ def words(claim: SurveyClaim) -> dict[str, Any]:
     said = claim.compares
     compared = f"{said.first} − {said.second}" if said else claim.untested
     if said and said.kind == "no worse":
-        compared = f"{compared}, no worse by {said.margin:g}"
+        compared = f"{compared}, no worse by more than {said.margin:g}"
     number = None if claim.number is None else f"{claim.number:g} {claim.counts}"
     return {"id": claim.id, "work": work_name(claim.work), "claim": claim.text, "compared": compared, "survey": number}
 
@@ -115,7 +115,17 @@ def accuracies(config: Config, frame: pd.DataFrame, method: str) -> dict[str, di
 
 
 def markdown(config: Config, claims: pd.DataFrame) -> str:
-    headers = ["Work", "The survey's claim", "Here", "Learner", "Ours", "95 % interval", "Seeds", "Verdict"]
+    headers = [
+        "Work",
+        "The survey's claim",
+        "Here",
+        "Learner",
+        "Ours",
+        "95 % interval",
+        "Seeds",
+        "p adjusted",
+        "Verdict",
+    ]
     rows = [
         [
             row["work"],
@@ -125,6 +135,7 @@ def markdown(config: Config, claims: pd.DataFrame) -> str:
             points(row["ours"]),
             interval(row["low"], row["high"]),
             DASH if pd.isna(row["n"]) else f"{row['n']:.0f}",
+            p_value(row["p_adjusted"]),
             row["verdict"],
         ]
         for row in records(claims)
@@ -132,7 +143,7 @@ def markdown(config: Config, claims: pd.DataFrame) -> str:
     counts = claims["verdict"].value_counts()
     counted = ", ".join(f"{verdict} {number}" for verdict, number in counts.items())
     return (
-        "\n\n".join([f"{counted}.", study_line(config), markdown_table(headers, rows, "llllrrrl"), HOW_SURVEY_JUDGED])
+        "\n\n".join([f"{counted}.", study_line(config), markdown_table(headers, rows, "llllrrrrl"), HOW_SURVEY_JUDGED])
         + "\n"
     )
 

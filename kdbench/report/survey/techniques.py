@@ -69,7 +69,7 @@ def together(recipe: Recipe, results: list[Row]) -> list[list[str]]:
 def section(recipe: Recipe, rows: list[Row], together: list[list[str]]) -> str:
     parts = [f"## {recipe.title}", f"Recipe `{recipe.name}`, from {recipe.source}."]
     if recipe.differs:
-        parts.append("In what it differs from its source:\n\n" + "\n".join(f"- {text}" for text in recipe.differs))
+        parts.append("How it differs from its source:\n\n" + "\n".join(f"- {text}" for text in recipe.differs))
     if not rows and not together:
         return "\n\n".join([*parts, "Not measured yet: in no published study."])
     whole = [row for row in rows if float(row["fraction"]) == 1]
