@@ -29,9 +29,14 @@ demo: .venv/installed
 reproduce: .venv/installed
 	$(BIN)/snakemake $(if $(PRESET),--configfile presets/$(PRESET).yaml) $(ARGS)
 
+CONFIGS_OF = $$(sed -n 's/^\# snakemake .*--configfile //p' presets/reference/$$(basename $$(dirname $(1))).yaml)
+
 redraw: .venv/installed
+	for group in results/reference/*/sensitivity results/reference/*/further; do \
+	  $(BIN)/kdbench $$(basename $$group) --config $(call CONFIGS_OF,$$group) || exit; \
+	done
 	for runs in results/reference/*/runs; do \
-	  $(BIN)/snakemake tables figures claims gains report $$(grep -o -- '--configfile .*' presets/reference/$$(basename $$(dirname $$runs)).yaml) || exit; \
+	  $(BIN)/snakemake tables figures claims gains report --configfile $(call CONFIGS_OF,$$runs) || exit; \
 	done
 
 quote: .venv/installed
