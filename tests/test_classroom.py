@@ -1,5 +1,6 @@
 """Training: one loop for every method, repeatable, resumable, and watchful."""
 
+import csv
 import json
 import resource
 import shutil
@@ -12,13 +13,13 @@ import torch
 from torch.nn import functional as F
 
 from kdbench.classroom import train as training_step
-from kdbench.classroom.augment import augment, draw_changes
 from kdbench.classroom.epochs import batches, steps_per_epoch, train_epoch
+from kdbench.classroom.learners import load_finished_pupil
 from kdbench.classroom.losses import Losses
 from kdbench.classroom.outputs import write_outputs
 from kdbench.classroom.train import train
-from kdbench.config import Augmentation, check_config
-from kdbench.data.store import read_tensors
+from kdbench.config import check_config
+from kdbench.data.store import load_packed, read_tensors
 from kdbench.errors import KdbenchError
 from kdbench.files import write_json
 from kdbench.objectives.prediction import Prediction
@@ -65,6 +66,36 @@ def records(folder):
     return metrics["learners"], (folder / "history.csv").read_text(), predictions, weights
 
 
+def before_the_first_epoch(monkeypatch, look):
+    """Have ``look`` called with each classroom that opens from now on."""
+    open_classroom = training_step.open_classroom
+
+    def opened(*arguments):
+        room = open_classroom(*arguments)
+        look(room)
+        return room
+
+    monkeypatch.setattr(training_step, "open_classroom", opened)
+
+
+def finished_logits(values, name, learner, results, images):
+    """What a learner of a finished run, rebuilt from its weights, says of ``images``, [N, classes]."""
+    settings = Plan(check_config(values)).run(name, 1)
+    [own] = [each for each in settings.learners if each.name == learner]
+    data = load_packed(results / "data" / "train.safetensors")
+    with torch.no_grad():
+        return load_finished_pupil(settings, own, results, data).eval()(images)
+
+
+def accuracy(logits, labels):
+    return 100 * np.mean(logits.numpy().argmax(1) == labels.numpy())
+
+
+def cross_entropy64(logits, labels):
+    logits = logits.numpy().astype(np.float64)
+    return np.mean(np.log(np.exp(logits).sum(1)) - logits[np.arange(len(labels)), labels.numpy()])
+
+
 @pytest.mark.parametrize("name", ["scratch-c", "vanilla-b", "peer", "alternate-a+b"])
 def test_a_run_repeated_gives_the_same_bits(taught, small, name):
     first = records(run(small, name, taught))
@@ -91,10 +122,96 @@ def test_the_figures_of_a_run_are_those_of_its_predictions(taught, small):
     assert metrics["settings"]["training"]["epochs"] == 3
 
 
-def test_stored_outputs_are_the_finished_networks_logits_on_all_training_images(taught):
+def test_stored_outputs_are_the_finished_networks_logits_on_all_training_images(taught, small):
     logits = read_tensors(taught / "runs/teacher/seed1/outputs-teacher.safetensors")["logits"]
-    assert logits.shape == (96, 4)
+    images = load_packed(taught / "data" / "train.safetensors").images
     assert logits.dtype == torch.float32
+    assert logits.numpy() == pytest.approx(
+        finished_logits(small, "teacher", "teacher", taught, images).numpy(), abs=1e-5
+    )
+
+
+def test_what_a_run_records_at_its_end_is_what_its_finished_network_says(taught, small):
+    learning = merge(small, {"training": {"learning_rate": 0.02}})
+    folder = run(learning, "scratch-a", taught)
+    found = json.loads((folder / "metrics.json").read_text())["learners"]["a"]
+    training, test = (load_packed(taught / "data" / f"{split}.safetensors") for split in ("train", "test"))
+    logits = finished_logits(learning, "scratch-a", "a", taught, test.images)
+    assert found["test_accuracy"] == pytest.approx(accuracy(logits, test.labels))
+    assert found["test_loss"] == pytest.approx(cross_entropy64(logits, test.labels), rel=1e-5)
+    probabilities = torch.softmax(logits.double(), 1).numpy()
+    predictions = np.load(folder / "predictions-a.npz")
+    assert (predictions["predicted"] == probabilities.argmax(1)).all()
+    assert predictions["confidence"] == pytest.approx(probabilities.max(1), rel=2e-3)  # float16
+    # As many of the 96 as there are test images, at even distances.
+    chosen = np.floor(np.arange(32) * 95 / 31).astype(int)
+    fitted = finished_logits(learning, "scratch-a", "a", taught, training.images[chosen])
+    assert found["fitted_accuracy"] == pytest.approx(accuracy(fitted, training.labels[chosen]))
+
+
+def test_networks_learn_in_training_mode_and_are_asked_in_evaluation_mode(taught, small, monkeypatch):
+    modes = set()
+
+    def watch(room):
+        for pupil in room.pupils.values():
+            pupil.network.register_forward_pre_hook(
+                lambda network, _: modes.add((torch.is_grad_enabled(), network.training))
+            )
+
+    before_the_first_epoch(monkeypatch, watch)
+    run(merge(small, {"peer": {"weights": "weakest"}}), "tune-0.1-0.8-0.1", taught)
+    assert modes == {(True, True), (False, False)}
+
+
+@pytest.fixture
+def learned_from(taught, monkeypatch):
+    """Carry out a run; gives its classroom and the places of the training images that it learned from, in turn."""
+
+    def carried_out(settings):
+        rooms, shown = [], []
+
+        def keep(pupil, images):
+            if torch.is_grad_enabled():
+                shown.append(images[0])
+
+        def watch(room):
+            rooms.append(room)
+            room.pupils["a"].register_forward_pre_hook(keep)
+
+        before_the_first_epoch(monkeypatch, watch)
+        train([settings], taught, 1)
+        images = load_packed(taught / "data" / "train.safetensors").images
+        same = (torch.cat(shown)[:, None] == images).flatten(2).all(2)
+        return rooms[0], same.nonzero()[:, 1]
+
+    return carried_out
+
+
+def test_a_run_that_tunes_learns_from_the_training_part_of_the_split_alone(taught, small, learned_from):
+    tuning = merge(small, {"peer": {"weights": "weakest"}, "training": {"epochs": 2}})
+    room, places = learned_from(Plan(check_config(tuning)).run("tune-0.1-0.8-0.1", 1))
+    split = read_tensors(taught / "data" / "split.safetensors")
+    assert places.sort().values.tolist() == split["training"].repeat_interleave(2).tolist()
+    assert room.validation.tolist() == split["validation"].tolist()
+    assert sorted([*places.unique().tolist(), *room.validation.tolist()]) == list(range(96))
+
+
+@pytest.mark.parametrize(("repeat", "times"), [(True, 2), (False, 1)])
+def test_a_run_of_half_the_images_learns_from_half_of_each_class(small, learned_from, repeat, times):
+    settings = Plan(check_config(merge(small, {"training": {"epochs": 1}}))).run("scratch-a", 1)
+    choice = settings.images.model_copy(update={"fraction": 0.5, "repeat": repeat})
+    _, places = learned_from(settings.model_copy(update={"images": choice}))
+    chosen, counts = places.unique(return_counts=True)
+    assert torch.bincount(chosen % 4).tolist() == [12] * 4
+    assert counts.tolist() == [times] * 48
+
+
+@pytest.mark.parametrize("criterion", ["weakest", "strongest"])
+def test_a_run_takes_the_weights_selected_by_its_own_criterion(small, small_results, criterion):
+    chosen = {"weakest": [0.1, 0.7, 0.2], "strongest": [0.3, 0.4, 0.3]}
+    write_json(small_results / "runs" / "selected.json", {"chosen": chosen})
+    settings = Plan(check_config(merge(small, {"peer": {"weights": criterion}}))).run("peer", 1)
+    assert training_step.term_weights(settings, small_results) == chosen[criterion]
 
 
 def watched_epochs(monkeypatch, whole_epoch):
@@ -109,8 +226,12 @@ def watched_epochs(monkeypatch, whole_epoch):
     return epochs
 
 
-@pytest.mark.parametrize("stop_after", [1, 2])
-def test_a_run_stopped_after_an_epoch_continues_to_the_same_bits(taught, small, monkeypatch, stop_after):
+@pytest.mark.parametrize(
+    ("stop_after", "changes"),
+    [(1, {}), (2, {}), (2, {"training": {"schedule": "one-cycle"}}), (2, {"reported_epoch": "best-validation"})],
+)
+def test_a_run_stopped_after_an_epoch_continues_to_the_same_bits(taught, small, monkeypatch, stop_after, changes):
+    small = merge(small, changes)
     undisturbed = records(run(small, "peer", taught))
     shutil.rmtree(taught / "runs/peer")
     whole_epoch, done = training_step.train_epoch, []
@@ -225,6 +346,30 @@ def test_the_peer_loss_is_equation_1_of_the_paper(small, logits, combine):
     assert found["a"]["total"].item() == pytest.approx(expected.item(), rel=1e-9)
 
 
+def test_a_student_left_out_hears_the_learned_students_as_its_peers(small, logits):
+    labels = torch.arange(8) % 4
+    settings = Plan(check_config(small)).run("alternate-a+b-to-c", 1)
+    learned = [Prediction(logits[name]) for name in "ab"]
+    losses = Losses(settings, [1.0, 0.0, 0.5])(
+        {"c": Prediction(logits["c"])}, labels, [Prediction(logits["t"])], learned
+    )
+    peers = kl(logits["a"], logits["c"]) + kl(logits["b"], logits["c"])
+    assert losses["c"]["peers"].item() == pytest.approx(peers.item(), rel=1e-9)
+    expected = F.cross_entropy(logits["c"], labels) + 0.5 * peers
+    assert losses["c"]["total"].item() == pytest.approx(expected.item(), rel=1e-9)
+
+
+def test_several_teachers_may_be_heard_as_the_mean_of_their_probabilities(small, logits):
+    settings = Plan(check_config(small)).run("vanilla-a", 1)
+    terms = [term.model_copy(update={"combine": "average"}) for term in settings.objective]
+    losses = Losses(settings.model_copy(update={"objective": terms}), [0.0, 1.0])
+    said = [Prediction(logits[name]) for name in "bt"]
+    found = losses({"a": Prediction(logits["a"])}, torch.arange(8) % 4, said, [])
+    p = sum(torch.softmax(logits[name] / 10, 1) for name in "bt") / 2
+    expected = 100 * F.kl_div(torch.log_softmax(logits["a"] / 10, 1), p, reduction="batchmean")
+    assert found["a"]["total"].item() == pytest.approx(expected.item(), rel=1e-9)
+
+
 @pytest.mark.parametrize("detach", [True, False])
 def test_gradients_flow_through_peers_only_where_configured(small, logits, detach):
     labels = torch.arange(8) % 4
@@ -234,24 +379,53 @@ def test_gradients_flow_through_peers_only_where_configured(small, logits, detac
     assert (logits["b"].grad is None) == detach
 
 
+def column(folder, name, learner):
+    """A column of the history of a learner."""
+    with (folder / "history.csv").open() as file:
+        return [float(row[name]) for row in csv.DictReader(file) if row["learner"] == learner]
+
+
+def held_out(results):
+    data = load_packed(results / "data" / "train.safetensors")
+    index = read_tensors(results / "data" / "split.safetensors")["validation"]
+    return data.images[index], data.labels[index]
+
+
 def test_validation_figures_are_of_the_images_held_out(taught, small):
-    folder = run(merge(small, {"peer": {"weights": "weakest"}}), "tune-0.1-0.8-0.1", taught)
-    header, *rows = (folder / "history.csv").read_text().splitlines()
-    assert "validation_accuracy" in header.split(",")
-    assert len(rows) == 3 * 3
-    accuracy = json.loads((folder / "metrics.json").read_text())["learners"]["a"]["validation_accuracy"]
-    # 24 images are held out, so accuracies are multiples of 1/24.
-    assert (accuracy / 100 * 24) == pytest.approx(round(accuracy / 100 * 24))
+    from_labels = {"tune": {"grid": [[1.0, 0.0, 0.0]]}, "peer": {"weights": "weakest"}}
+    tuning = merge(small, {**from_labels, "training": {"learning_rate": 0.02}})
+    folder = run(tuning, "tune-1-0-0", taught)
+    images, labels = held_out(taught)
+    for learner in "abc":
+        logits = finished_logits(tuning, "tune-1-0-0", learner, taught, images)
+        assert column(folder, "validation_accuracy", learner)[-1] == pytest.approx(accuracy(logits, labels))
+        assert column(folder, "validation_loss", learner)[-1] == pytest.approx(
+            cross_entropy64(logits, labels), rel=1e-4
+        )
+        figures = json.loads((folder / "metrics.json").read_text())["learners"][learner]
+        assert figures["validation_accuracy"] == pytest.approx(accuracy(logits, labels))
+    assert len(set(column(folder, "validation_accuracy", "a"))) > 1
 
 
-def test_the_best_validation_epoch_may_be_reported(taught, small):
+def test_the_best_validation_epoch_may_be_reported(taught, small, monkeypatch):
+    def spoiled_at_last(room, epoch):
+        if epoch == 4:
+            for value in room.pupils["a"].network.parameters():
+                value.data.zero_()
+        train_epoch(room, epoch)
+
+    monkeypatch.setattr(training_step, "train_epoch", spoiled_at_last)
     chosen = merge(small, {"reported_epoch": "best-validation", "training": {"learning_rate": 0.02, "epochs": 4}})
-    folder = run(chosen, "scratch-b", taught)
-    lines = (folder / "history.csv").read_text().splitlines()
-    column = lines[0].split(",").index("validation_accuracy")
-    best = max(float(line.split(",")[column]) for line in lines[1:])
-    metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["learners"]["b"]["validation_accuracy"] == pytest.approx(best)
+    folder = run(chosen, "scratch-a", taught)
+    accuracies = column(folder, "validation_accuracy", "a")
+    assert max(accuracies) > accuracies[-1]
+    figures = json.loads((folder / "metrics.json").read_text())["learners"]["a"]
+    assert figures["validation_accuracy"] == pytest.approx(max(accuracies))
+    best = accuracies.index(max(accuracies))
+    assert figures["train_loss"] == pytest.approx(column(folder, "train_loss", "a")[best], abs=1e-6)
+    images, labels = held_out(taught)
+    logits = finished_logits(chosen, "scratch-a", "a", taught, images)
+    assert accuracy(logits, labels) == pytest.approx(max(accuracies))
 
 
 def test_every_image_is_seen_once_an_epoch_and_no_batch_holds_one_alone():
@@ -263,22 +437,6 @@ def test_every_image_is_seen_once_an_epoch_and_no_batch_holds_one_alone():
 @pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 18, 32, 33, 64])
 def test_steps_of_an_epoch_are_counted_as_they_are_cut(count):
     assert steps_per_epoch(count, 16) == len(list(batches(count, 16, torch.Generator())))
-
-
-def test_augmented_images_are_flipped_and_shifted_copies():
-    images = torch.randint(1, 255, (50, 3, 8, 8), dtype=torch.uint8)
-    draws = torch.Generator().manual_seed(0)
-    (changes,) = draw_changes(Augmentation(flip=True, shift=2), [50], draws, torch.device("cpu"))
-    changed = augment(images, changes)
-    assert changed.shape == images.shape and changed.dtype == torch.uint8
-    padded = F.pad(images, (2,) * 4)
-    for before, after in zip(padded, changed, strict=True):
-        candidates = [
-            window
-            for image in (before, before.flip(2))
-            for window in (image[:, down : down + 8, right : right + 8] for down in range(5) for right in range(5))
-        ]
-        assert any(torch.equal(after, candidate) for candidate in candidates)
 
 
 def test_a_disk_that_takes_no_more_gives_one_line_and_leaves_nothing_behind(small_results, small):

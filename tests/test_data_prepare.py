@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from kdbench.data.prepare import prepare
+from kdbench.data.prepare import packed, prepare
 from kdbench.data.store import load_packed, read_metadata
 from kdbench.data.subset import stratified_subset
 from kdbench.errors import KdbenchError
@@ -144,6 +144,15 @@ def test_limits_cut_each_split_to_the_same_share_of_every_class(packed_digits):
     train, description = packed_digits(train_limit=200, test_limit=50)
     assert (len(train.labels), sum(description["counts"]["test"].values())) == (200, 50)
     assert set(description["counts"]["train"].values()) <= {19, 20, 21}
+
+
+def test_images_kept_under_a_limit_keep_their_own_labels():
+    labels = np.random.RandomState(0).permutation(np.repeat([0, 1, 2], [20, 80, 100]))
+    numbered = np.broadcast_to(np.arange(200, dtype=np.uint8)[:, None, None], (200, 8, 8))
+    cut = packed(numbered, labels, settings("digits"), 50, "limit")
+    numbers = cut["images"][:, 0, 0, 0].numpy()
+    assert cut["labels"].tolist() == labels[numbers].tolist()
+    assert cut["labels"].bincount().tolist() == [5, 20, 25]
 
 
 def test_a_limit_beyond_the_data_keeps_all(packed_digits):

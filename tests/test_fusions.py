@@ -9,9 +9,10 @@ from sklearn.svm import SVC
 from torch import nn
 
 from kdbench.classroom.fuse import fuse
+from kdbench.classroom.learners import load_source
 from kdbench.classroom.train import train
 from kdbench.config import check_config
-from kdbench.data.store import PackedImages
+from kdbench.data.store import PackedImages, load_packed
 from kdbench.data.subset import stratified_subset
 from kdbench.fusions import average, svm, vote
 from kdbench.objectives.prediction import Prediction
@@ -118,7 +119,7 @@ def test_svm_is_scikit_learns_machine_on_each_members_standardised_embedding(cla
 
 @pytest.fixture
 def fused(small_results, values):
-    """The folder of a run that fuses two students trained from scratch."""
+    """A run that fuses two students trained from scratch, when it is done."""
     students = [{"name": name, "network": {"name": "lenet", "width": width}} for name, width in (("a", 0.5), ("b", 1))]
     changes = {
         "students": students,
@@ -133,19 +134,27 @@ def fused(small_results, values):
         run = plan.run("deep-features", 1)
         run = run.model_copy(update={"fusion": run.fusion.model_copy(update={"by": by})})
         fuse(run, small_results, 1)
-        return run.folder(small_results)
+        return run
 
     return fuse_them
 
 
 @pytest.mark.parametrize("by", ["average", "vote", "svm"])
 def test_networks_together_leave_predictions_and_figures_as_a_trained_one_does(fused, small_results, by):
-    folder = fused(by)
+    run = fused(by)
+    folder = run.folder(small_results)
     assert sorted(path.name for path in folder.iterdir()) == ["metrics.json", "predictions-together.npz"]
     figures = json.loads((folder / "metrics.json").read_text())["learners"]["together"]
     correct = np.load(folder / "predictions-together.npz")["correct"]
     assert figures["test_accuracy"] == pytest.approx(100 * correct.mean())
-    assert figures["fitted_accuracy"] > 25  # of four classes
+    training = load_packed(small_results / "data" / "train.safetensors")
+    members = [load_source(member, small_results, training) for member in run.fusion.members]
+    fusion = {"average": average, "vote": vote, "svm": svm}[by]
+    scores = fusion.fuse(members, training, training.images, CPU, **run.fusion.options)
+    # As many of the 96 as there are test images, at even distances.
+    chosen = np.floor(np.arange(32) * 95 / 31).astype(int)
+    right = scores.argmax(1) == training.labels
+    assert figures["fitted_accuracy"] == pytest.approx(100 * right[chosen].double().mean().item())
     single = [
         json.loads((small_results / f"runs/scratch-{name}/seed1/metrics.json").read_text())["learners"][name]
         for name in "ab"

@@ -114,6 +114,31 @@ def test_a_teacher_beside_its_student_learns_from_labels_alone(carried_out):
     assert all(line.endswith(",") == line.startswith("teacher,") for line in history[1:])
 
 
+def student_of(carried_out, **lesson):
+    """The weights of the first student after a run of a lesson."""
+    folder = carried_out(**lesson)
+    weights = read_tensors(folder / "weights-a.safetensors")
+    shutil.rmtree(folder)
+    return torch.cat([weights[name].flatten() for name in sorted(weights)])
+
+
+def test_a_student_hears_the_teacher_beside_it(carried_out):
+    heard, ignored = (
+        student_of(carried_out, teacher="live", objective=[LABELS, {**TEACHER, "weight": weight}]) for weight in (1, 0)
+    )
+    assert not torch.equal(heard, ignored)
+
+
+def test_a_student_hears_its_peers_as_they_were_when_last_copied(carried_out):
+    def taught_by(peers):
+        return student_of(carried_out, copies=2, peers=peers, objective=[LABELS, PEERS])
+
+    live, never_copied = taught_by("live"), taught_by({"stale": 10**6})
+    assert not torch.allclose(never_copied, live, atol=1e-4)
+    # Copies are in evaluation mode, in which LeNet says the same.
+    assert torch.allclose(taught_by({"stale": 1}), live, atol=1e-4)
+
+
 def test_a_variant_draws_other_weights_and_none_changes_nothing(carried_out):
     first = bits(folder := carried_out())
     shutil.rmtree(folder)

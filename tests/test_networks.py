@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from kdbench.config import Network
@@ -44,6 +45,49 @@ def test_cifar_resnets_have_the_published_sizes(name, parameters):
 
 def test_lenet_has_the_published_62006_parameters():
     assert count_parameters(build("lenet")) == 62_006
+
+
+@pytest.mark.parametrize(
+    ("form", "activation", "pooling"),
+    [
+        ("relu-average", nn.ReLU, nn.AvgPool2d),
+        ("relu-max", nn.ReLU, nn.MaxPool2d),
+        ("tanh-average", nn.Tanh, nn.AvgPool2d),
+        ("tanh-max", nn.Tanh, nn.MaxPool2d),
+        ("relu-average-torch", nn.ReLU, nn.AvgPool2d),
+    ],
+)
+def test_lenets_forms_name_its_activations_and_poolings(form, activation, pooling):
+    kinds = [type(module) for module in build("lenet", form).modules()]
+    choices = (nn.ReLU, nn.Tanh, nn.AvgPool2d, nn.MaxPool2d)
+    assert {kind: kinds.count(kind) for kind in choices if kind in kinds} == {activation: 4, pooling: 2}
+
+
+def weighted(network):
+    return [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+
+
+@pytest.mark.parametrize("form", ["relu-average", "relu-max", "tanh-average", "tanh-max"])
+def test_lenet_starts_from_glorots_weights_without_biases(form):
+    torch.manual_seed(0)
+    for layer in weighted(build("lenet", form)):
+        outputs, inputs = layer.weight.shape[:2]
+        bound = (6 / (layer.weight[0, 0].numel() * (inputs + outputs))) ** 0.5
+        assert 0.95 * bound < layer.weight.abs().max() <= bound
+        assert not layer.bias.any()
+
+
+def test_lenet_may_start_from_torchs_weights():
+    torch.manual_seed(0)
+    for layer in weighted(build("lenet", "relu-average-torch")):
+        bound = layer.weight[0].numel() ** -0.5
+        assert 0.95 * bound < layer.weight.abs().max() <= bound
+        assert layer.bias.all()
+
+
+def test_alexnet_drops_with_the_probability_asked_for_before_both_dense_layers():
+    dropouts = [module.p for module in build("alexnet", dropout=0.2).modules() if isinstance(module, nn.Dropout)]
+    assert dropouts == [0.2, 0.2]
 
 
 def test_mobilenet_for_1000_classes_has_the_published_4_2_million_parameters():

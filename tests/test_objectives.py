@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kdbench.objectives import cross_entropy, soft_labels
-from kdbench.objectives.prediction import Prediction
+from kdbench.objectives.prediction import AveragePrediction, Prediction
 
 
 @pytest.fixture
@@ -91,6 +91,15 @@ def test_softened_probabilities_are_computed_once_and_shared(batch):
     prediction = as_prediction(batch[0])
     assert prediction.log_probabilities(10.0) is prediction.log_probabilities(10.0)
     assert prediction.probabilities(10.0) is prediction.probabilities(10.0)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 10.0])
+def test_several_together_say_the_mean_of_their_softened_probabilities(batch, temperature):
+    first, second, _ = batch
+    together = AveragePrediction([as_prediction(first), as_prediction(second)])
+    expected = (softmax64(first, temperature) + softmax64(second, temperature)) / 2
+    assert together.probabilities(temperature).detach().numpy() == pytest.approx(expected, rel=1e-5)
+    assert together.log_probabilities(temperature).detach().numpy() == pytest.approx(np.log(expected), abs=1e-5)
 
 
 def test_extreme_logits_give_a_finite_loss():

@@ -8,9 +8,11 @@ from kdbench.classroom.train import train
 from kdbench.config import check_config
 from kdbench.data.store import load_packed, write_tensors
 from kdbench.errors import KdbenchError
+from kdbench.fusions import specialists
 from kdbench.fusions.specialists import grouped, nearest
 from kdbench.overlay import merge
 from kdbench.plan import Plan
+from tests.test_fusions import Answers, numbered
 
 SMALL = {
     "teacher": {"network": {"name": "resnet8", "width": 0.25}, "training": {"epochs": 1, "batch_size": 16}},
@@ -62,6 +64,16 @@ def test_a_specialist_decides_between_its_classes_where_the_generalist_doubts():
     # Who is not asked changes nothing.
     assert torch.allclose(found[1], general[1].exp(), atol=1e-4)
     assert torch.allclose(found.sum(1), torch.ones(2, dtype=torch.float64))
+
+
+def test_a_specialist_is_asked_where_the_generalists_first_choice_is_one_of_its_classes():
+    general = [[2, 1.9, 0], [0, 0, 3]]
+    generalist, specialist = Answers(general), Answers([[0, 5, 0], [5, 0, 0]])
+    specialist.classes = [0, 1]
+    packed = numbered(2)
+    found = specialists.fuse([generalist, specialist], packed, packed.images, torch.device("cpu"))
+    assert found[0].argmax() == 1
+    assert torch.allclose(found[1], torch.log_softmax(torch.tensor(general[1]).double(), 0), atol=1e-6)
 
 
 def test_the_nearest_distribution_is_the_mean_where_all_speak_of_all_classes():

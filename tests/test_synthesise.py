@@ -12,6 +12,7 @@ from kdbench.classroom.synthesise import class_similarity, draw_targets, facts_o
 from kdbench.classroom.train import train
 from kdbench.config import check_config
 from kdbench.data.store import load_packed, read_metadata, read_tensors
+from kdbench.errors import KdbenchError
 from kdbench.overlay import merge
 from kdbench.plan import Plan
 from kdbench.recipes.lesson import Synthesis
@@ -135,5 +136,5 @@ def test_outputs_on_the_studys_images_are_not_taken_for_those_on_the_made_ones(t
     write_outputs(teacher, taught, 1)
     run = plan.run("zero-shot-a", 1)
     wrong = run.mentors[0].model_copy(update={"run": "teacher"})
-    with pytest.raises(Exception, match="made from other training images"):
+    with pytest.raises(KdbenchError, match="made from other training images"):
         train([run.model_copy(update={"mentors": [wrong]})], taught, 1)
