@@ -74,6 +74,22 @@ def test_one_seed_decides_nothing(tmp_path):
     assert row["note"] == "one seed decides nothing"
 
 
+def test_a_claim_of_one_seed_borrows_the_spread_of_the_students_other_differences(tmp_path):
+    differences = (1.0, 3.0, -1.0)
+    several = [{**student, "seeds": [1, 2, 3]} for student in students("alexnet", "lenet")]
+    config = study_config(tmp_path / "study", seeds=[1], students=[*several, *students("mobilenet")])
+    rows = judged(config, vanilla_above_scratch(*differences))
+    alexnet = rows["peer-above-vanilla-alexnet"]
+    needed = seeds_needed(8.28, sample(differences).sd)
+    assert (alexnet["n"], alexnet["paper"], alexnet["seeds_needed"]) == ("1", "8.28", str(needed))
+    assert alexnet["note"] == (
+        f"one seed decides nothing; {needed} seeds would probably show an effect of +8.28, at the spread of the "
+        "student's other differences"
+    )
+    assert rows["peer-above-vanilla-mobilenet"]["note"] == "one seed decides nothing"
+    assert rows["peer-training-below-scratch-alexnet"]["note"] == "one seed decides nothing"
+
+
 def test_what_the_study_has_no_student_for_is_not_tested(tmp_path):
     rows = judged(study_config(tmp_path / "study", seeds=[1, 2], students=students("alexnet", "lenet")))
     row = rows["vanilla-above-scratch-mobilenet"]

@@ -295,7 +295,23 @@ def test_the_papers_gains_stand_beside_ours_and_what_single_runs_differ_by(tmp_p
     assert not gain.shows
     # LeNet's TSP is said to be no gain, and of two students the better is no gain of either.
     assert not [label for label in found if label.startswith("lenet: TSP") or "scratch over scratch" in label]
+    assert not gain.borrowed
     assert "are larger than a single run of each method may differ" in words(draw(6, config))
+
+
+def test_a_gain_of_one_seed_stands_beside_the_chance_of_the_students_other_runs(tmp_path):
+    several = [{**student, "seeds": [1, 2, 3]} for student in students("alexnet", "lenet")]
+    config = study_config(tmp_path / "results", seeds=[1], students=[*several, *students("mobilenet")])
+    write_study(config, lambda run, learner: {"test_accuracy": 60.0 + (run.method == "vanilla") * run.seed**2})
+    write_results(config, config.results)
+    found = {gain.label: gain for gain in gains(config, config.results)}
+    # AlexNet's four methods with three seeds: vanilla's 61, 64 and 69; the other three do not vary.
+    [vanilla] = [np.var([61.0, 64.0, 69.0], ddof=1)]
+    peer = found["alexnet: TSP over scratch"]
+    assert (peer.ours.n, peer.borrowed) == (1, True)
+    assert peer.chance == pytest.approx(stats.t.ppf(0.975, 2) * np.sqrt(vanilla))
+    assert np.isnan(found["mobilenet: TSP over scratch"].chance)
+    assert "borrowed" in words(draw(6, config)) and not found["alexnet: vanilla over scratch"].borrowed
 
 
 def test_figure_1_numbers_students_as_the_tables_do(tmp_path):

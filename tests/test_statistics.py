@@ -12,6 +12,7 @@ from kdbench.report.statistics import (
     chance_between,
     mcnemar_p,
     paired_difference,
+    pooled,
     sample,
     seeds_needed,
 )
@@ -149,3 +150,12 @@ def test_the_calibration_error_weighs_each_bins_gap_by_its_images():
     expected = 100 * (4 / 6 * 0.20 + 2 / 6 * 0.05)
     assert calibration_error(confidence, correct) == pytest.approx(expected)
     assert calibration_error(np.ones(3), np.ones(3, dtype=bool)) == 0.0
+
+
+def test_a_pooled_spread_is_that_of_all_deviations_from_their_own_means():
+    one, other = [1.0, 2.0, 6.0], [70.0, 71.0]
+    away = np.concatenate([np.array(values) - np.mean(values) for values in (one, other)])
+    found = pooled([sample(one), sample(other), sample([5.0])])
+    assert found.sd == pytest.approx(math.sqrt((away**2).sum() / 3))
+    assert found.n == 4 and math.isnan(found.mean) and not found.has_spread
+    assert pooled([sample([5.0]), sample([])]).n == 0

@@ -7,6 +7,7 @@ import statistics
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from kdbench.report.collect import read_results, write_results
 from kdbench.report.selection import select
@@ -81,6 +82,8 @@ def test_a_cell_of_table_2_is_mean_and_sd_over_seeds_beside_the_papers_number(ta
     assert (row["method"], row["student"], row["n"], row["paper"]) == ("vanilla", "lenet", "3", "58.02")
     assert float(row["mean"]) == pytest.approx(mean, abs=1e-6)
     assert float(row["sd"]) == pytest.approx(sd, abs=1e-6)
+    interval = stats.t.interval(0.95, 2, mean, stats.sem(accuracies))
+    assert [float(row["low"]), float(row["high"])] == pytest.approx(interval, abs=1e-6)
     assert float(row["difference"]) == pytest.approx(mean - 58.02, abs=1e-6)
     _, rows = markdown_rows(tables / "table2.md")
     difference = f"{mean - 58.02:+.2f}".replace("-", "−")
@@ -218,6 +221,8 @@ def test_a_cell_of_table_3_is_mean_and_sd_over_seeds(tmp_path):
     # Gaps 10, 7 and 16; always certain, the networks are overconfident by 30, 25 and 29.
     assert float(row["gap"]) == pytest.approx(11)
     assert float(row["gap_sd"]) == pytest.approx(math.sqrt(21), abs=1e-6)
+    low, high = stats.t.interval(0.95, 2, 11, stats.sem([10, 7, 16]))
+    assert [float(row[name]) for name in ("gap_low", "gap_high")] == pytest.approx([low, high], abs=1e-6)
     assert float(row["calibration_error"]) == pytest.approx(28)
     assert float(row["calibration_error_sd"]) == pytest.approx(math.sqrt(7), abs=1e-6)
     _, rows = markdown_rows(config.results / "tables/table3.md")

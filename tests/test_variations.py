@@ -13,7 +13,7 @@ from kdbench.plan import Plan
 from kdbench.report.claims import write_claims
 from kdbench.report.collect import write_results
 from kdbench.report.further import differences, draw, gains, taught, trends, write_further
-from kdbench.report.sensitivity import distances, effects, write_sensitivity
+from kdbench.report.sensitivity import distances, effects, findings, write_sensitivity
 from kdbench.variations import variations
 from tests.synthetic_study import students, study_config, write_study
 
@@ -181,6 +181,9 @@ def test_distances_are_root_mean_squares_over_the_cells_of_table_2(tmp_path):
             "all": round(sqrt((3 * 8**2 + 15 * 5**2) / 18), 2),
         },
     ]
+    said = findings([], pd.DataFrame(columns=["verdict_base", "verdict"]), near, ["mean-of-peers"])
+    assert "to its accuracies as configured (5.61 points off, root mean square; as configured 5.61)" in said
+    assert "to its gains over scratch mean-of-peers (0.00 points off, root mean square; as configured 1.34)" in said
 
 
 def test_one_seed_gives_effects_without_interval_and_p(tmp_path):

@@ -13,12 +13,13 @@ claims need. Fewer than two seeds decide nothing. Otherwise a claim of kind
   difference the paper calls comparable, and not reproduced where it lies beyond.
 - *no worse* is reproduced where the mean lies above minus that margin, and not reproduced where it lies below.
 
-All else is undecided, and told with how many seeds an effect of the paper's size would probably show; what the study
-lacks the student or the runs for is not tested. McNemar's p-value, on the predictions of the first common seed, is
-information only: it speaks of two trained networks, not of two methods.
+All else is undecided, and told with how many seeds an effect of the paper's size would probably show, at the spread
+seen; after a single seed at that of the student's other differences. What the study lacks the student or the runs for
+is not tested. McNemar's p-value, on the predictions of the first common seed, is information only: it speaks of two
+trained networks, not of two methods.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,10 +28,10 @@ import pandas as pd
 from kdbench.config import Config
 from kdbench.files import write_text
 from kdbench.finished import DECIMALS
-from kdbench.paper.reported import Kind, Paper, read_paper
+from kdbench.paper.reported import Claim, Kind, Paper, SelectionClaim, read_paper
 from kdbench.report.collect import read_results
 from kdbench.report.evidence import Evidence, Study
-from kdbench.report.statistics import LEVEL, Sample, adjusted, seeds_needed
+from kdbench.report.statistics import LEVEL, Sample, adjusted, pooled, seeds_needed
 from kdbench.report.study_notes import students_line, study_line
 from kdbench.report.text_table import interval, markdown_table, p_value, points, signed
 
@@ -135,20 +136,46 @@ def judge(config: Config, frame: pd.DataFrame, results: Path, paper: Paper) -> p
     tests = [deciding_tests(item.kind, item.number, item.ours, margin) for item in found]
     # All tests of the study together, then back to the claims they belong to.
     corrected = iter(adjusted([p for of_claim in tests for p in of_claim.values()]))
-    rows = [row(item, p, {test: next(corrected) for test in p}, margin) for item, p in zip(found, tests, strict=True)]
+    spread = spreads(found)
+    rows = [
+        row(item, p, {test: next(corrected) for test in p}, margin, spread[compared(item.claim)])
+        for item, p in zip(found, tests, strict=True)
+    ]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"seeds_needed": "Int64"})
 
 
-def row(evidence: Evidence, p: Mapping[str, float], corrected: Mapping[str, float], margin: float) -> dict[str, Any]:
-    """A row of claims.csv, from a claim's p-values as they are and corrected for the number of tests."""
+def compared(claim: Claim | SelectionClaim) -> Hashable:
+    """What two claims must have in common for the differences of both to spread alike: students and figures."""
+    if isinstance(claim, SelectionClaim):
+        return claim.criterion
+    return tuple((side.student or claim.role, side.figure) for side in (claim.first, claim.second))
+
+
+def spreads(found: Sequence[Evidence]) -> dict[Hashable, float]:
+    """The standard deviation of paired differences over seeds, in percentage points, by what is compared."""
+    samples: dict[Hashable, list[Sample]] = {}
+    for item in found:
+        samples.setdefault(compared(item.claim), []).append(item.ours)
+    return {key: pooled(each).sd for key, each in samples.items()}
+
+
+def row(
+    evidence: Evidence, p: Mapping[str, float], corrected: Mapping[str, float], margin: float, usual: float
+) -> dict[str, Any]:
+    """A row of claims.csv, from a claim's p-values as they are and corrected for the number of tests.
+
+    ``usual`` is the spread of differences like these, for a claim of a single seed, which has none of its own.
+    """
     claim, kind, number, ours = evidence.claim, evidence.kind, evidence.number, evidence.ours
     verdict, reason = verdict_on(kind, number, ours, margin, corrected)
     effect = margin if kind in BY_MARGIN else number
-    needed = seeds_needed(effect, ours.sd, kind) if verdict == "undecided" and effect else None
+    spread = usual if ours.n == 1 else ours.sd
+    needed = seeds_needed(effect, spread, kind) if verdict == "undecided" and effect else None
     if needed and effect:
         many = "these seeds" if needed <= ours.n else f"{needed} seeds"
         would = "would probably have shown" if needed <= ours.n else "would probably show"
         reason += f"; {many} {would} {sought(kind, effect)}"
+        reason += ", at the spread of the student's other differences" if ours.n == 1 else ""
     decisive = deciding(verdict, corrected)
     return {
         "id": claim.id,

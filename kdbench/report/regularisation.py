@@ -16,7 +16,9 @@ from kdbench.report.statistics import sample
 from kdbench.report.study_notes import notes, student_headers
 from kdbench.report.text_table import DASH, WideTable, absent, signed, with_sd
 
-COLUMNS = ["experiment", "method", "run", "student", "n", "gap", "gap_sd", "calibration_error", "calibration_error_sd"]
+FIGURES = {"gap": "train_test_gap", "calibration_error": "calibration_error"}  # as in results.csv
+COLUMNS = ["experiment", "method", "run", "student", "n"]
+COLUMNS += [name + suffix for name in FIGURES for suffix in ("", "_sd", "_low", "_high")]
 CAPTION = "Regularisation: how far training accuracy exceeds test accuracy, and calibration."
 HOW_TO_READ = (
     "Gap: the finished network's accuracy on training images minus that on test images, in percentage points; ECE: "
@@ -34,21 +36,20 @@ def table3(config: Config, frame: pd.DataFrame, paper: Paper) -> pd.DataFrame:
             if student not in experiment.runs:
                 continue
             run = experiment.runs[student]
-            gap, error = (
-                sample(list(by_seed(frame, run, student, figure).values()))
-                for figure in ("train_test_gap", "calibration_error")
-            )
+            found = {name: sample(list(by_seed(frame, run, student, of).values())) for name, of in FIGURES.items()}
+            figures = {
+                name + suffix: round(value, DECIMALS)
+                for name, ours in found.items()
+                for suffix, value in (("", ours.mean), ("_sd", ours.sd), ("_low", ours.low), ("_high", ours.high))
+            }
             rows.append(
                 {
                     "experiment": experiment.label,
                     "method": experiment.method,
                     "run": run,
                     "student": student,
-                    "n": gap.n,
-                    "gap": round(gap.mean, DECIMALS),
-                    "gap_sd": round(gap.sd, DECIMALS),
-                    "calibration_error": round(error.mean, DECIMALS),
-                    "calibration_error_sd": round(error.sd, DECIMALS),
+                    "n": found["gap"].n,
+                    **figures,
                 }
             )
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -211,12 +211,16 @@ def findings(cells: list[dict[str, Any]], verdicts: pd.DataFrame, near: pd.DataF
         if len(verdicts)
         else "No verdict changes."
     )
-    best, own = near.iloc[0], near[near["change"] == BASE].iloc[0]
-    if not np.isnan(best["gains"]):
+    own = near[near["change"] == BASE].iloc[0]
+    nearest = [
+        f"to its {what} {best['change']} ({best[of]:.2f} points off, root mean square; as configured {own[of]:.2f})"
+        for of, what in {"all": "accuracies", "gains": "gains over scratch"}.items()
+        for best in records(near.dropna(subset=of).nsmallest(1, of))
+    ]
+    if nearest:
         said.append(
-            f"Of all readings (the study as configured, or with one change) {best['change']} comes nearest to the "
-            f"paper's gains over scratch ({best['gains']:.2f} points off, root mean square; as configured "
-            f"{own['gains']:.2f})."
+            "Of all readings (the study as configured, or with one change) these come nearest to the paper: "
+            f"{', '.join(nearest)}."
         )
     return " ".join(said)
 

@@ -5,7 +5,7 @@ so no interval and no test: NaN. (On few test images three seeds may well differ
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,6 +57,16 @@ def sample(values: Sequence[float]) -> Sample:
         return Sample(n, mean, 0.0, float("nan"), float("nan"))
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * stats.sem(array))
     return Sample(n, mean, sd, mean - reach, mean + reach)
+
+
+def pooled(samples: Iterable[Sample]) -> Sample:
+    """One spread of several samples, whatever their means: of as many degrees of freedom as they have together."""
+    known = [each for each in samples if each.has_spread]
+    freedom = sum(each.n - 1 for each in known)
+    if not freedom:
+        return sample([])
+    variance = sum((each.n - 1) * each.sd**2 for each in known) / freedom
+    return Sample(freedom + 1, float("nan"), math.sqrt(variance), float("nan"), float("nan"))
 
 
 def paired_difference(first: Mapping[int, float], second: Mapping[int, float]) -> Sample:

@@ -1,7 +1,8 @@
 """Tables 1 and 2 of the paper, reproduced: ours (mean ± sd over seeds), the paper's number, and the difference.
 
 Each, and the study's own Table 3, is written three times: as tidy CSV, and as wide Markdown and LaTeX (booktabs) with
-a group of columns a student. Accuracies are percentages, differences percentage points, ours minus the paper's.
+a group of columns a student. Accuracies are percentages, differences percentage points, ours minus the paper's;
+``low`` and ``high`` are the 95 % interval of the mean over seeds.
 """
 
 from pathlib import Path
@@ -22,13 +23,13 @@ from kdbench.report.statistics import Sample, sample
 from kdbench.report.study_notes import notes, student_headers
 from kdbench.report.text_table import DASH, WideTable, absent, signed, with_sd
 
-TABLE1_COLUMNS = ["weights", "student", "mean", "sd", "n", "paper", "difference", "chosen_by"]
+TABLE1_COLUMNS = ["weights", "student", "mean", "sd", "low", "high", "n", "paper", "difference", "chosen_by"]
 
-TABLE2_COLUMNS = ["experiment", "method", "run", "student", "mean", "sd", "n", "paper", "difference"]
+TABLE2_COLUMNS = ["experiment", "method", "run", "student", "mean", "sd", "low", "high", "n", "paper", "difference"]
 
 HOW_TO_READ = (
     "Ours: mean ± standard deviation (number of seeds); paper: its one run; difference: ours − paper, in "
-    "percentage points."
+    "percentage points. The CSV file beside this table has the mean's 95 % interval too."
 )
 
 
@@ -78,6 +79,8 @@ def beside_paper(ours: Sample, reported: float | None) -> dict[str, float | int 
     return {
         "mean": round(ours.mean, DECIMALS),
         "sd": round(ours.sd, DECIMALS),
+        "low": round(ours.low, DECIMALS),
+        "high": round(ours.high, DECIMALS),
         "n": ours.n,
         "paper": reported,
         "difference": difference,

@@ -2,11 +2,14 @@
 
 A single run of each method shows a gain where it is larger than the grey band: what two runs, one a method, at seeds
 that have nothing in common, differ by through chance alone, with 95 % probability. (Where the paper's number is a mean
-of several runs, as that of students taught in two pairs, so are these.)
+of several runs, as that of students taught in two pairs, so are these.) Of a method that ran at one seed the spread is
+taken to be that of the student's other runs, and the band is hatched; where no method of a student has several, there
+is no band.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +24,7 @@ from kdbench.paper.reported import Claim, read_paper
 from kdbench.report.collect import read_results
 from kdbench.report.evidence import Study
 from kdbench.report.lettering import cut, plain
-from kdbench.report.statistics import Sample, chance_between, paired_difference, sample
+from kdbench.report.statistics import Sample, chance_between, paired_difference, pooled, sample
 from kdbench.report.style import PAGE, POINTS, SMALL, house_style, new_figure, study_note, words_figure
 
 ROW, HEAD, FOOT = 0.19, 0.35, 0.42  # inches
@@ -32,12 +35,16 @@ OURS, PAPER, BAND = "#0072B2", "#D55E00", "#d9d9d9"
 
 @dataclass(frozen=True)
 class Gain:
-    """A gain the paper reports, ours over seeds, and how far two single runs differ by chance; percentage points."""
+    """A gain the paper reports, ours over seeds, and how far two single runs differ by chance; percentage points.
+
+    The chance is ``borrowed`` where a method has one seed: from the spread of the student's other runs. NaN: unknown.
+    """
 
     label: str
     number: float
     ours: Sample
     chance: float
+    borrowed: bool
 
     @property
     def shows(self) -> bool:
@@ -46,31 +53,49 @@ class Gain:
 
 
 def gains(config: Config, results: Path) -> list[Gain]:
-    """The paper's gains of a student by one method over another that this study can measure, with two seeds or more."""
-    paper = read_paper()
-    study, found = Study(config, read_results(results), results, paper), []
+    """The paper's gains of a student by one method over another that this study can measure."""
+    paper, frame = read_paper(), read_results(results)
+    study, found = Study(config, frame, results, paper), []
+    short = {lesson.method: lesson.short for lesson in study.plan.lessons}
     for claim in paper.claims():
         sides = study.sides(claim)
         if sides is None or not is_gain(claim):
             continue
         first, second = (side.by_seed() for side in sides)
         ours = paired_difference(first, second)
-        if ours.n < 2:
+        if not ours.n:
             continue
-        chance = chance_between(sample(list(first.values())), sample(list(second.values())))
-        short = {lesson.method: lesson.short for lesson in study.plan.lessons}
+        usual = spread_of(frame, sides[0].student)
+        own = [sample(list(side.values())) for side in (first, second)]
+        chance = chance_between(*(usual if each.n == 1 else each for each in own))
         label = f"{sides[0].student}: {short[claim.first.method]} over {short[claim.second.method]}"
-        found.append(Gain(plain(label), claim.number or 0.0, ours, chance))
+        found.append(Gain(plain(label), claim.number or 0.0, ours, chance, any(each.n == 1 for each in own)))
     return found
+
+
+def spread_of(frame: pd.DataFrame, student: str) -> Sample:
+    """The spread between seeds of all runs whose test accuracy of the student is known at several."""
+    runs = frame[frame["learner"] == student].groupby("run")["test_accuracy"]
+    return pooled(sample(list(values)) for _, values in runs)
 
 
 def spread_data(config: Config, results: Path) -> pd.DataFrame:
     """What figure 6 draws, a row a gain, in percentage points."""
     rows = [
-        (gain.label, gain.number, gain.ours.n, gain.ours.mean, gain.ours.low, gain.ours.high, gain.chance)
+        (
+            gain.label,
+            gain.number,
+            gain.ours.n,
+            gain.ours.mean,
+            gain.ours.low,
+            gain.ours.high,
+            gain.chance,
+            gain.borrowed,
+        )
         for gain in gains(config, results)
     ]
-    return pd.DataFrame(rows, columns=["gain", "paper", "n", "ours", "low", "high", "chance"]).round(DECIMALS)
+    columns = ["gain", "paper", "n", "ours", "low", "high", "chance", "borrowed"]
+    return pd.DataFrame(rows, columns=columns).round(DECIMALS)
 
 
 def is_gain(claim: Claim) -> bool:
@@ -84,29 +109,28 @@ def draw_spread(config: Config, results: Path) -> Figure:
     found = gains(config, results)
     if not found:
         return words_figure(
-            "No runs of a student whose gains the paper reports have two seeds here, so that there is no spread to set "
-            "them against.",
+            "No student whose gains the paper reports has the runs here to show them.",
             study_note(config),
         )
     height = HEAD + ROW * len(found) + FOOT
+    known = [gain for gain in found if not np.isnan(gain.chance)]
     note = (
-        f"Of the {len(found)} gains, {sum(gain.shows for gain in found)} are larger than a single run of each method "
-        "may differ by through chance: those whose diamond lies outside its band."
+        f"Of {len(known)} gains with a band, {sum(gain.shows for gain in known)} are larger than a single run of each "
+        "method may differ by through chance: those whose diamond lies outside it."
     )
     figure, share = new_figure(PAGE, height, study_note(config, note))
     whole = height / (1 - share)
     axes = figure.add_axes((LEFT, share + FOOT / whole, 0.98 - LEFT, ROW * len(found) / whole))
     draw_rows(axes, found)
     with house_style():
-        figure.legend(handles=legend(), loc="upper center", ncols=3)
+        figure.legend(handles=legend(found), loc="upper center", ncols=4)
     return figure
 
 
 def draw_rows(axes: Axes, found: list[Gain]) -> None:
     heights = np.arange(len(found))[::-1]
-    axes.barh(
-        heights, [2 * gain.chance for gain in found], left=[-gain.chance for gain in found], height=0.8, color=BAND
-    )
+    for height, gain in zip(heights, found, strict=True):
+        axes.barh(height, 2 * gain.chance, left=-gain.chance, height=0.8, **band(gain.borrowed))
     axes.axvline(0, color="black", linewidth=0.7)
     for height, gain in zip(heights, found, strict=True):
         axes.plot([gain.ours.low, gain.ours.high], [height, height], color=OURS, linewidth=1)
@@ -121,9 +145,15 @@ def draw_rows(axes: Axes, found: list[Gain]) -> None:
     axes.set_xlabel("gain in test accuracy (percentage points)")
 
 
-def legend() -> list[Line2D | Patch]:
+def band(borrowed: bool) -> dict[str, Any]:
+    return {"facecolor": "white", "edgecolor": BAND, "hatch": "/////", "linewidth": 0} if borrowed else {"color": BAND}
+
+
+def legend(found: list[Gain]) -> list[Line2D | Patch]:
+    hatched = [Patch(label="chance, borrowed", **band(True))] if any(gain.borrowed for gain in found) else []
     return [
         Line2D([], [], linestyle="none", marker="D", color=PAPER, markersize=3.5, label="the paper's gain"),
         Line2D([], [], marker="o", color=OURS, markersize=3.5, linewidth=1, label="ours, with its 95 % interval"),
-        Patch(color=BAND, label="chance alone, a run of each method"),
+        Patch(label="chance alone, a run of each method", **band(False)),
+        *hatched,
     ]
