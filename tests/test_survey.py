@@ -34,7 +34,7 @@ CHOICES = {
     "transfer": ["direct"],
     "student_setup": "single",
     "student_architecture": ["as teacher"],
-    "student_construction": "scratch",
+    "student_construction": ["scratch"],
 }
 
 
@@ -135,7 +135,12 @@ def test_every_choice_has_its_word():
             "Intermediate layers, Multi-level Distillation",
         ),
         ({"student_setup": "several"}, "student", "Multi-student, Teacher-like"),
-        ({"student_construction": "pruned"}, "student", "Single, Teacher-like, Pruned"),
+        ({"student_construction": ["pruned"]}, "student", "Single, Teacher-like, Pruned"),
+        (
+            {"student_construction": ["quantised", "initialised from teacher"]},
+            "student",
+            "Single, Teacher-like, Initialised from teacher, Quantized",
+        ),
         ({"work": 12, "student": "Complex(SVM)"}, "student", "Single, Complex(SVM)"),
         ({"work": 12, "datasets": ["A", "B"]}, "dataset", "A, B"),
     ],

@@ -38,13 +38,13 @@ class Survey(Section):
         ["output"], title="location", description="where in the teacher it is taken from"
     )
     transfer: list[Transfer] = Field([], title="transfer", description="how it is transferred")
-    student_setup: Literal["single", "several"] = Field(title="set-up", description="how many students learn in a run")
+    student_setup: Literal["single", "several"] = Field(title="set-up", description="how many students belong together")
     student_architecture: list[Literal["as teacher", "simplified", "different"]] = Field(
         title="architecture", description="beside the teacher's"
     )
-    student_construction: Literal["scratch", "initialised from teacher", "quantised", "low-precision", "pruned"] = (
-        Field(title="construction", description="how the student is made")
-    )
+    student_construction: list[
+        Literal["scratch", "initialised from teacher", "quantised", "low-precision", "pruned"]
+    ] = Field(title="construction", min_length=1, description="from which weights it starts, and what becomes of them")
     work: int | None = Field(None, gt=0, description="its number in the survey's references, where its tables have it")
     experiment: int | None = Field(None, gt=0, description="which of the work's, where the tables have several")
     data: str | None = Field(None, description="the tables' words of how its data are prepared")

@@ -76,8 +76,7 @@ def student_words(survey: Survey) -> str:
     kind = [survey.student] if survey.student else []
     if not kind:
         kind = [ARCHITECTURES[choice] for choice in survey.chosen("student_architecture")]
-        if survey.student_construction in CONSTRUCTIONS:
-            kind.append(CONSTRUCTIONS[survey.student_construction])
+        kind += [CONSTRUCTIONS[choice] for choice in survey.chosen("student_construction") if choice in CONSTRUCTIONS]
     return ", ".join([STUDENTS[survey.student_setup], *kind])
 
 
