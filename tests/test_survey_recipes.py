@@ -53,6 +53,28 @@ def test_a_recipe_plans_says_its_place_in_the_survey_and_in_what_it_departs_from
     assert taught, "nobody learns from anybody"
 
 
+PLACED = [name for name in recipe_names() if read_recipe(name).survey and read_recipe(name).lessons]
+
+
+@pytest.mark.parametrize("name", PLACED)
+def test_a_recipes_choices_are_what_its_lessons_do(name):
+    recipe = read_recipe(name)
+    chosen, lessons = recipe.survey, recipe.lessons
+    terms = [term for lesson in lessons for term in lesson.objective or [] if term.source != "labels"]
+    fused = {lesson.fuse.by for lesson in lessons if lesson.fuse}
+    outside = fused - {"svm"} or any(lesson.weights not in (None, "labels only") for lesson in lessons)
+    places = {"intermediate" if term.layers else "output" for term in terms}
+    places |= {"intermediate"} if "svm" in fused else set()
+    places |= {"output"} if outside else set()
+    assert set(chosen.knowledge_location) == places
+    views = any(lesson.view != "image" for lesson in lessons)
+    assert bool(chosen.data_modification) == views
+    part = any(lesson.images.fraction < 1 or lesson.images.confused_by for lesson in lessons)
+    assert (chosen.data_partition != "none") == (views or part)
+    most = max(len(lesson.teachers) + hasattr(lesson.peers, "run") for lesson in lessons)
+    assert {"none": most == 0, "single": most == 1, "several": most > 1 or bool(fused)}[chosen.teacher_setup]
+
+
 def test_all_of_them_are_one_study(planned):
     plan = planned(*RUNNING)
     assert sum(map(len, (runs_of(plan, name) for name in RUNNING))) + 7 == len(list(plan.all_runs()))
