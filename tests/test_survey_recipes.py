@@ -53,6 +53,15 @@ def test_a_recipe_plans_says_its_place_in_the_survey_and_in_what_it_departs_from
     assert taught, "nobody learns from anybody"
 
 
+BASELINES = ["less-data", "longer", "scratch", "teacher", "vanilla"]
+
+
+def test_every_recipe_but_the_baselines_says_in_what_it_departs_from_its_source():
+    recipes = map(read_recipe, recipe_names())
+    silent = [recipe.name for recipe in recipes if recipe.lessons and not recipe.differs]
+    assert set(silent) <= set(BASELINES)
+
+
 PLACED = [name for name in recipe_names() if read_recipe(name).survey and read_recipe(name).lessons]
 
 

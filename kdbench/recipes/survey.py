@@ -40,7 +40,7 @@ class Survey(Section):
     transfer: list[Transfer] = Field([], title="transfer", description="how it is transferred")
     student_setup: Literal["single", "several"] = Field(title="set-up", description="how many students belong together")
     student_architecture: list[Literal["as teacher", "simplified", "different"]] = Field(
-        title="architecture", description="beside the teacher's"
+        title="architecture", description="beside the teacher's in its source: a study names its own"
     )
     student_construction: list[
         Literal["scratch", "initialised from teacher", "quantised", "low-precision", "pruned"]
