@@ -71,7 +71,7 @@ def draw_survey_figure(number: int) -> Figure:
 def footnote(number: int, recipes: list[Recipe], about: str) -> str:
     parts = [f"After figure {number} of the survey (Abbasi et al.). {about}"]
     if any(recipe.not_covered for recipe in recipes):
-        parts.append(f"{NOT_COVERED} A recipe whose task does not run here yet.")
+        parts.append(f"{NOT_COVERED} Task not yet covered.")
     return " ".join(parts)
 
 

@@ -8,7 +8,7 @@ from kdbench.errors import KdbenchError, unknown
 from kdbench.paper.survey import read_survey
 from kdbench.recipes.schema import Recipe, read_recipe, recipe_names
 from kdbench.recipes.survey import choices_of
-from kdbench.report.survey.tables import methods_of
+from kdbench.report.survey.tables import TASK_NOT_COVERED, methods_of
 from kdbench.wording import counted
 
 WIDEST = 100  # columns, on however wide a terminal
@@ -49,7 +49,7 @@ def method_list(recipes: Sequence[Recipe], width: int) -> str:
         if members:
             lines += [f"{group}:", *(line for recipe in members for line in entry(recipe, margin, width)), ""]
     waiting = sum(bool(recipe.not_covered) for recipe in recipes)
-    status = f"; of {waiting} the task is not covered yet" if waiting else ""
+    status = f"; of {waiting} the task is not yet covered" if waiting else ""
     return "\n".join([*lines, f"{counted(len(recipes), 'recipe')}{status}."])
 
 
@@ -61,7 +61,7 @@ def entry(recipe: Recipe, margin: int, width: int) -> Iterator[str]:
     methods = methods_of(recipe)
     status = "runs here" if methods == [recipe.name] else f"runs here: {', '.join(methods)}"
     if recipe.not_covered:
-        status = f"not yet: {recipe.not_covered}"
+        status = f"{TASK_NOT_COVERED}: {recipe.not_covered}"
     yield from textwrap.wrap(
         f"- {status}", width, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
     )

@@ -22,6 +22,7 @@ from kdbench.wording import counted
 
 COLUMNS: tuple[Column, ...] = get_args(Column)
 STAR = "*"
+TASK_NOT_COVERED = "task not yet covered"
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ def runs_here(recipe: Recipe | None) -> str:
     """Of how many methods there are runs, or which task there would have to be."""
     if recipe is None:
         return DASH
-    return f"not yet: {recipe.not_covered}" if recipe.not_covered else counted(len(methods_of(recipe)), "method")
+    if recipe.not_covered:
+        return f"{TASK_NOT_COVERED}: {recipe.not_covered}"
+    return counted(len(methods_of(recipe)), "method")
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,9 @@ class SurveyTable:
         writer.writerow([first, *self.columns, "recipe", "methods", "status", *([] if self.further else ["survey"])])
         for line in self.lines:
             recipe = line.recipe
-            status = "no recipe" if recipe is None else recipe.not_covered or "runs here"
+            status = "runs here" if recipe else "no recipe"
+            if recipe and recipe.not_covered:
+                status = runs_here(recipe)
             others = "; ".join(f"{column}: {printed}" for column, printed in line.differences().items())
             writer.writerow(
                 [
