@@ -172,6 +172,21 @@ def test_the_surveys_claims_are_judged_by_tests_and_not_by_their_mean(study):
     assert claims.loc[("data-impressions", "lenet"), "verdict"] == "reproduced"
 
 
+def test_a_claim_of_a_size_is_decided_by_the_size_alone(study):
+    config, results = study
+    frame = read_results(results)
+    claims = survey_claims(config, frame, classes=5).set_index(["id", "learner"])
+    found = claims.loc[("quantised-initialisation", "lenet")]
+    assert (found["verdict"], found["unit"]) == ("not reproduced", "times smaller")  # made-up sizes are all the same
+    frame.loc[frame["method"] == "quantised-8", "bytes"] /= 4
+    smaller = survey_claims(config, frame, classes=5).set_index(["id", "learner"])
+    found = smaller.loc[("quantised-initialisation", "lenet")]
+    assert (found["verdict"], found["ours"], found["n"]) == ("reproduced", 4.0, len(SEEDS))
+    assert pd.isna(found["p_adjusted"])
+    tested = [name for name in claims.index if name[0] != "quantised-initialisation"]
+    assert smaller.loc[tested, "p_adjusted"].equals(claims.loc[tested, "p_adjusted"])
+
+
 def test_a_claim_without_its_runs_is_not_tested(study):
     config, results = study
     claims = survey_claims(config, read_results(results), classes=5)

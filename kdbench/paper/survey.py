@@ -58,12 +58,24 @@ class Table(Section):
 
 
 class Comparison(Section):
-    """Which methods of the recipes a claim is held against: ``first`` minus ``second``, in percentage points."""
+    """Which methods of the recipes a claim is held against: ``first`` minus ``second``, in percentage points.
+
+    Of sizes, how many times smaller ``first`` is.
+    """
 
     first: str
     second: str = Field(description="a method, or chance: one class in as many as there are")
-    kind: Literal["above", "no worse"]
+    kind: Literal["above", "no worse", "smaller"]
     margin: float = Field(0.0, ge=0, description="no worse: by more than this many points")
+    figure: Literal["test_accuracy", "bytes", "flops"] = Field("test_accuracy", description="a column of results.csv")
+    factor: float = Field(1.0, ge=1, description="smaller: by more than this factor")
+    note: str | None = Field(None, description="what to know of the comparison")
+
+    @model_validator(mode="after")
+    def sizes_are_smaller(self) -> "Comparison":
+        if (self.kind == "smaller") == (self.figure == "test_accuracy"):
+            raise ValueError("kind: smaller is of a figure that is a size, bytes or flops; others are of test_accuracy")
+        return self
 
 
 class SurveyClaim(Section):
@@ -76,14 +88,7 @@ class SurveyClaim(Section):
     text: str
     number: float | None = None
     counts: str | None = Field(None, description="what the number counts")
-    compares: Comparison | None = None
-    untested: str | None = Field(None, description="why nothing here is held against it")
-
-    @model_validator(mode="after")
-    def tested_or_says_why_not(self) -> "SurveyClaim":
-        if (self.compares is None) == (self.untested is None):
-            raise ValueError("must say what it compares, or why it is untested")
-        return self
+    compares: Comparison
 
     @model_validator(mode="after")
     def number_counts_something(self) -> "SurveyClaim":
@@ -127,7 +132,7 @@ class SurveyPaper(Section):
 
 def has_claims_on(methods: Collection[str]) -> bool:
     """Whether the survey's claims can be held against some of these methods."""
-    return any(claim.compares and claim.compares.first in methods for claim in read_survey().claims)
+    return any(claim.compares.first in methods for claim in read_survey().claims)
 
 
 @cache

@@ -4,6 +4,7 @@ from typing import Any
 
 from kdbench.report.claims import VERDICTS
 from kdbench.report.page.cells import Cell, number, p_value, points
+from kdbench.report.survey.claims import measured
 from kdbench.report.text_table import DASH, interval
 
 SYMBOLS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "not tested": DASH}
@@ -41,6 +42,7 @@ def survey_rows(claims: list[dict[str, str]]) -> list[dict[str, Any]]:
             "learner": claim["learner"] or DASH,
             "survey": claim["survey"] or DASH,
             **found(claim),
+            "ours": Cell(measured(number(claim["ours"]), claim["unit"]), number(claim["ours"])),
         }
         for claim in claims
     ]

@@ -1,6 +1,7 @@
 """The survey's claims of section VII, held against this study's methods, one row a claim and student."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from kdbench.finished import DECIMALS
 from kdbench.paper.survey import Comparison, SurveyClaim, read_survey, work_name
 from kdbench.plan import Plan
 from kdbench.report.collect import by_seed, read_results
-from kdbench.report.statistics import LEVEL, Sample, adjusted, paired_difference
+from kdbench.report.statistics import LEVEL, Sample, adjusted, paired_difference, sample
 from kdbench.report.study_notes import study_line
 from kdbench.report.text_table import DASH, interval, markdown_table, p_value, points, records
 
@@ -22,9 +23,13 @@ HOW_SURVEY_JUDGED = (
     "t-tests, their p-values adjusted together (Benjamini and Hochberg), show it at the 5 % level: of a claim that one "
     "is above, that the mean difference is above 0; of a claim that one is no worse than the other by more than a "
     "margin, that it is above minus the margin (one-sided, as of the paper's claims). It is not reproduced where they "
-    "show the contrary, otherwise undecided: after the adjustment an interval on one side may not be enough."
+    "show the contrary, otherwise undecided: after the adjustment an interval on one side may not be enough. "
+    "Sizes follow from the networks and need no test: a claim that one is smaller is reproduced where the other is "
+    "larger by more than the survey's factor or, where it gives none, at all."
 )
-COLUMNS = ["id", "work", "claim", "compared", "learner", "survey", "ours", "low", "high", "n", "p_adjusted", "verdict"]
+TIMES = "times smaller"
+COLUMNS = ["id", "work", "claim", "compared", "learner", "survey", "ours", "unit", "low", "high", "n"]
+COLUMNS += ["p_adjusted", "verdict"]
 
 
 @dataclass
@@ -37,16 +42,19 @@ class Held:
 
     @property
     def comparison(self) -> Comparison:
-        assert self.claim.compares is not None
         return self.claim.compares
 
     def p(self) -> float:
+        if self.comparison.kind == "smaller":
+            return float("nan")
         if self.comparison.kind == "above":
             return self.ours.p(0.0)
         margin = -self.comparison.margin
         return self.ours.p(margin, "greater" if self.ours.mean > margin else "less")
 
     def verdict(self, adjusted_p: float) -> str:
+        if self.comparison.kind == "smaller":
+            return "reproduced" if self.ours.mean > self.comparison.factor else "not reproduced"
         threshold = 0.0 if self.comparison.kind == "above" else -self.comparison.margin
         if not adjusted_p < LEVEL:  # or NaN, where there is no spread to test by
             return "undecided"
@@ -58,7 +66,7 @@ def survey_claims(config: Config, frame: pd.DataFrame, classes: int) -> pd.DataF
     rows: list[dict[str, Any]] = []
     held: list[Held] = []
     for claim in read_survey().claims:
-        found = [] if claim.compares is None else compared(config, frame, claim, classes)
+        found = compared(config, frame, claim, classes)
         rows += [{**words(claim), "held": item} for item in found] or [{**words(claim), "verdict": "not tested"}]
         held += found
     corrected = dict(zip(map(id, held), adjusted([item.p() for item in held]), strict=True))
@@ -68,6 +76,7 @@ def survey_claims(config: Config, frame: pd.DataFrame, classes: int) -> pd.DataF
             row |= {
                 "learner": item.learner,
                 "ours": round(item.ours.mean, DECIMALS),
+                "unit": TIMES if item.comparison.kind == "smaller" else "points",
                 "low": round(item.ours.low, DECIMALS),
                 "high": round(item.ours.high, DECIMALS),
                 "n": item.ours.n,
@@ -79,18 +88,22 @@ def survey_claims(config: Config, frame: pd.DataFrame, classes: int) -> pd.DataF
 
 def words(claim: SurveyClaim) -> dict[str, Any]:
     said = claim.compares
-    compared = f"{said.first} − {said.second}" if said else claim.untested
-    if said and said.kind == "no worse":
-        compared = f"{compared}, no worse by more than {said.margin:g}"
+    compared = f"{said.first} − {said.second}"
+    if said.kind == "no worse":
+        compared += f", no worse by more than {said.margin:g}"
+    if said.kind == "smaller":
+        compared = f"{said.figure} of {said.second} over those of {said.first}, above {said.factor:g}"
+    if said.note:
+        compared += f"; {said.note}"
     number = None if claim.number is None else f"{claim.number:g} {claim.counts}"
     return {"id": claim.id, "work": work_name(claim.work), "claim": claim.text, "compared": compared, "survey": number}
 
 
 def compared(config: Config, frame: pd.DataFrame, claim: SurveyClaim, classes: int) -> list[Held]:
     """The claim held against each student, or against the networks that are no student's."""
-    assert claim.compares is not None
-    first = accuracies(config, frame, claim.compares.first)
-    second = accuracies(config, frame, claim.compares.second)
+    figure = claim.compares.figure
+    first = figures(config, frame, claim.compares.first, figure)
+    second = figures(config, frame, claim.compares.second, figure)
     if claim.compares.second == "chance":
         second = {name: dict.fromkeys(values, 100 / classes) for name, values in first.items()}
     pairs = [(name, first[name], second[name]) for name in first if name in second]
@@ -100,18 +113,28 @@ def compared(config: Config, frame: pd.DataFrame, claim: SurveyClaim, classes: i
         pairs = [
             (name, own, other if set(own) <= set(other) else dict.fromkeys(own, alone)) for name, own in first.items()
         ]
-    return [Held(claim, name, paired_difference(own, other)) for name, own, other in pairs]
+    beside = times_smaller if claim.compares.kind == "smaller" else paired_difference
+    return [Held(claim, name, beside(own, other)) for name, own, other in pairs]
 
 
-def accuracies(config: Config, frame: pd.DataFrame, method: str) -> dict[str, dict[int, float]]:
-    """Test accuracy by seed of each learner that the method has one run of."""
+def times_smaller(first: Mapping[int, float], second: Mapping[int, float]) -> Sample:
+    return sample([second[seed] / first[seed] for seed in sorted(first.keys() & second.keys())])
+
+
+def figures(config: Config, frame: pd.DataFrame, method: str, figure: str) -> dict[str, dict[int, float]]:
+    """A column of results.csv by seed, of each learner that the method has one run of."""
     plan, found = Plan(config), {}
     for learner in (*plan.students, *RESERVED):
         run = plan.only_run(method, learner)
-        values = by_seed(frame, run.name, learner, "test_accuracy") if run else {}
+        values = by_seed(frame, run.name, learner, figure) if run else {}
         if values:
             found[learner] = values
     return found
+
+
+def measured(value: float | None, unit: str) -> str:
+    """A difference in points, or a factor; a dash for none."""
+    return points(value) if value is None or unit != TIMES else f"{value:.1f} {unit}"
 
 
 def markdown(config: Config, claims: pd.DataFrame) -> str:
@@ -132,7 +155,7 @@ def markdown(config: Config, claims: pd.DataFrame) -> str:
             f"“{row['claim']}”",
             row["compared"],
             DASH if pd.isna(row["learner"]) else row["learner"],
-            points(row["ours"]),
+            measured(row["ours"], row["unit"]),
             interval(row["low"], row["high"]),
             DASH if pd.isna(row["n"]) else f"{row['n']:.0f}",
             p_value(row["p_adjusted"]),
