@@ -36,7 +36,7 @@ redraw: .venv/installed
 	  $(BIN)/kdbench $$(basename $$group) --config $(call CONFIGS_OF,$$group) || exit; \
 	done
 	for runs in results/reference/*/runs; do \
-	  $(BIN)/snakemake tables figures claims gains report --configfile $(call CONFIGS_OF,$$runs) || exit; \
+	  $(BIN)/snakemake tables figures claims gains report --forcerun collect_results --configfile $(call CONFIGS_OF,$$runs) || exit; \
 	done
 
 quote: .venv/installed

@@ -314,6 +314,17 @@ def test_a_gain_of_one_seed_stands_beside_the_chance_of_the_students_other_runs(
     assert "borrowed" in words(draw(6, config)) and not found["alexnet: vanilla over scratch"].borrowed
 
 
+def test_figure_6_has_room_for_its_whole_legend(tmp_path):
+    several = [{**student, "seeds": [1, 2, 3]} for student in students("alexnet", "lenet")]
+    config = study_config(tmp_path / "results", seeds=[1], students=[*several, *students("mobilenet")])
+    write_study(config, lambda run, learner: {"test_accuracy": 60.0 + run.seed})
+    write_results(config, config.results)
+    figure = draw(6, config)
+    extent = figure.legends[0].get_window_extent()
+    assert len(figure.legends[0].get_texts()) == 4
+    assert extent.x0 >= 0 and extent.x1 <= figure.bbox.width
+
+
 def test_figure_1_numbers_students_as_the_tables_do(tmp_path):
     config = study_config(tmp_path, students=students("resnet20", "mobilenet", "lenet"))
     assert student_numbers(config) == {"resnet20": 4, "mobilenet": 3, "lenet": 2}

@@ -153,7 +153,7 @@ def legend(found: list[Gain]) -> list[Line2D | Patch]:
     hatched = [Patch(label="chance, borrowed", **band(True))] if any(gain.borrowed for gain in found) else []
     return [
         Line2D([], [], linestyle="none", marker="D", color=PAPER, markersize=3.5, label="the paper's gain"),
-        Line2D([], [], marker="o", color=OURS, markersize=3.5, linewidth=1, label="ours, with its 95 % interval"),
-        Patch(label="chance alone, a run of each method", **band(False)),
+        Line2D([], [], marker="o", color=OURS, markersize=3.5, linewidth=1, label="ours, 95 % interval"),
+        Patch(label="chance alone, one run each", **band(False)),
         *hatched,
     ]

@@ -130,7 +130,7 @@ def captions(config: Config) -> dict[int, str]:
         5: f"Test images that {first} from scratch and the teacher get wrong, {second} right as its peer, and {first} "
         "right by Teacher-Student-Peer learning.",
         6: "Not in the paper: each gain it reports, this study's with its 95 % interval over seeds, and what single "
-        "runs of the two methods differ by through chance alone.",
+        "runs of the two methods differ by through chance alone; hatched: of one seed, by the student's other runs.",
     }
 
 
