@@ -1,5 +1,7 @@
 """Specialists: which classes are grouped, what is learned of them, and how they answer with a generalist."""
 
+import json
+
 import pytest
 import torch
 
@@ -34,6 +36,16 @@ def confusing(pairs, count=400):
 
 def test_classes_that_are_predicted_together_are_one_group():
     assert confused_classes(confusing([(0, 3), (1, 4), (2, 5)]), 3) == [[0, 3], [1, 4], [2, 5]]
+
+
+def test_no_group_is_larger_than_another_by_more_than_one_class():
+    # Nine classes are never predicted together with the tenth: k-means alone would leave that one by itself.
+    logits = torch.full((1000, 10), -8.0)
+    logits[torch.arange(1000), torch.arange(1000) % 10] = 0.0
+    logits[:, :9] += torch.randn(1000, 9, generator=torch.Generator().manual_seed(0)) * 0.01
+    groups = confused_classes(logits, 3)
+    assert sorted(map(len, groups)) == [3, 3, 4]
+    assert sorted(sum(groups, [])) == list(range(10))
 
 
 def test_a_specialist_learns_its_classes_and_as_many_images_of_all_others(small_results):
@@ -96,9 +108,13 @@ def test_specialists_are_trained_from_the_generalist_and_answer_with_it(small_re
     teacher = plan.run("teacher", 1)
     train([teacher], small_results, 1)
     write_outputs(teacher, small_results, 1)
-    # Of 4 classes there are 3 groups: one of two classes, or a class alone each.
+    # Of 4 classes there are 3 groups: one of two classes, the others of a class each.
     for number in (1, 2, 3):
         train([plan.run(f"specialist-{number}", 1)], small_results, 1)
+    folders = [plan.run(f"specialist-{number}", 1).folder(small_results) for number in (1, 2, 3)]
+    learned = [json.loads((folder / "metrics.json").read_text())["classes"] for folder in folders]
+    assert sorted(map(len, learned)) == [1, 1, 2]
+    assert sorted(sum(learned, [])) == ["a", "b", "c", "d"]
     together = plan.run("specialists", 1)
     fuse(together, small_results, 1)
     assert (together.folder(small_results) / "predictions-together.npz").exists()

@@ -24,26 +24,34 @@ def special_classes(run: Run, results: Path) -> list[int] | None:
     if choice.confused_by is None:
         return None
     logits = read_tensors(choice.confused_by.outputs_path(results))["logits"]
-    groups = confused_classes(logits, choice.of) if logits.shape[1] >= choice.of else []
-    if len(groups) < choice.of:
+    if logits.shape[1] < choice.of:
         raise KdbenchError(
             f"{run.name}: {logits.shape[1]} classes do not fall into {choice.of} groups of confusable ones: "
             "ask for fewer in the recipe's images.of, or leave the method out"
         )
-    return groups[choice.specialist - 1]
+    return confused_classes(logits, choice.of)[choice.specialist - 1]
 
 
 def confused_classes(logits: Tensor, groups: int) -> list[list[int]]:
     """Classes that a generalist tends to predict together, as ``groups`` lists, from its logits [N, classes].
 
-    By k-means on the columns of the covariance of its predictions: section 5.3.
+    By k-means on the columns of the covariance of its predictions: section 5.3. Of few classes k-means would make
+    groups of one class, which leave nothing to tell apart: each class goes to the centre that a least sum of squared
+    distances gives it where no group is larger than another by more than one class.
     """
+    from scipy.optimize import linear_sum_assignment
+    from scipy.spatial.distance import cdist
     from sklearn.cluster import KMeans
 
     covariance = np.cov(torch.softmax(logits.double(), 1).numpy().T)
-    found = KMeans(groups, n_init=10, random_state=0).fit_predict(covariance)
-    lists = [np.flatnonzero(found == group).tolist() for group in range(groups)]
-    return sorted(filter(None, lists))
+    centres = KMeans(groups, n_init=10, random_state=0).fit(covariance).cluster_centers_
+    distances = cdist(covariance, centres, "sqeuclidean")
+    # Each centre has as many places as all can fill, and one more, dearer than any, for classes left over.
+    full = len(covariance) // groups
+    places = np.hstack([np.repeat(distances, full, axis=1), distances + distances.sum()])
+    centre_of = np.append(np.repeat(np.arange(groups), full), np.arange(groups))
+    found = centre_of[linear_sum_assignment(places)[1]]
+    return sorted(np.flatnonzero(found == group).tolist() for group in range(groups))
 
 
 def relabelled(data: PackedImages, classes: list[int]) -> PackedImages:

@@ -108,6 +108,7 @@ def train_run(run: Run, results: Path, device: torch.device, progress: Progress,
             "objective": [
                 {**term.model_dump(), "weight": weight} for term, weight in zip(run.objective, weights, strict=True)
             ],
+            **({"classes": list(data.classes[: len(special)])} if special else {}),
             "learners": figures,
             "seconds": round(sum(epoch_seconds), 3),
             "epoch_seconds": [round(seconds, 3) for seconds in epoch_seconds],
