@@ -1,7 +1,9 @@
 """What becomes of a student's network before it is trained: weights of few bits, activations of few bits, pruning.
 
 The survey's student construction (figure 6). The changes are parametrisations and hooks, so that the network's own code
-knows nothing of them, and its weights' file holds them.
+knows nothing of them, and its weights' file holds them. PyTorch's own tools do not serve here:
+torch.ao's quantisation is deprecated and has no ternary weights, and what torch.nn.utils.prune has pruned cannot be
+parametrised.
 """
 
 from collections.abc import Sequence
@@ -140,7 +142,7 @@ def changes(layer: Any, *kinds: type[nn.Module]) -> list[Any]:
 
 @torch.no_grad()
 def stored_bytes(network: nn.Module) -> int:
-    """Bytes that the weights take up at the bits they have, with each channel's levels.
+    """Bytes that the weights take up at the bits they have, with each channel's levels; no buffers, as batch averages.
 
     Of pruned layers the zeros are not stored, but a bit for each weight that says whether it is there.
     """
