@@ -151,6 +151,12 @@ class Lesson(Section):
     objective: list[LossTerm] | None = Field(None, min_length=1, description="the terms of the loss, without weights")
     fuse: LessonFusion | None = Field(None, description="in place of training")
     synthesise: Synthesis | None = Field(None, description="in place of training")
+    baseline: Literal["scratch", "vanilla"] | None = Field(
+        None, description="which baseline it is to methods that learn from as many images, for as many epochs"
+    )
+    control: str | None = Field(
+        None, description="the method that its source compares it with: they differ in one thing"
+    )
     tuning: bool = Field(False, description="holds out the validation images and runs on the tuning seeds")
     students_needed: int = 1
 

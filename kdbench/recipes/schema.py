@@ -41,6 +41,14 @@ class Recipe(Section):
             raise ValueError("must have lessons or, where its task cannot be run yet, say so in not_covered")
         return self
 
+    @model_validator(mode="after")
+    def controls_are_its_own(self) -> "Recipe":
+        methods = [lesson.method for lesson in self.lessons]
+        for lesson in self.lessons:
+            if lesson.control is not None and lesson.control not in methods:
+                raise ValueError(f"{lesson.method}: {unknown('control', lesson.control, methods)}")
+        return self
+
 
 def one_each(lesson: Any) -> Iterator[Any]:
     """A lesson once for each combination of the values of its ``over``, each put in where its name stands in braces."""

@@ -14,13 +14,14 @@ from kdbench.report.style import PAGE, POINTS, TEXT, house_style, method_look, n
 
 
 def families(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of techniques that were tried with several shares of the images, with a column ``family``.
+    """The rows of techniques that were tried with several shares of the images or a smaller one; a column ``family``.
 
     A method's family is its name without a number at the end: vid-20 and vid-100 are of the family vid.
     """
     named = table.assign(family=[re.sub(r"-\d+$", "", method) for method in table["method"]])
-    several = named.groupby("family")["fraction"].transform("nunique") > 1
-    return named[several & named["accuracy"].notna()]
+    shares = named.groupby("family")["fraction"]
+    limited = (shares.transform("nunique") > 1) | (shares.transform("min") < 1)
+    return named[limited & named["accuracy"].notna()]
 
 
 def draw_data(config: Config, table: pd.DataFrame) -> Figure:
@@ -43,7 +44,7 @@ def draw_data(config: Config, table: pd.DataFrame) -> Figure:
             axes.set_xlabel("training images kept (%)")
         row[0].set_ylabel("test accuracy (%)")
         handles = [Line2D([], [], label=title, **drawn_as(family)) for family, title in titles.items()]  # type: ignore[arg-type]
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(4, len(handles)))
+        figure.legend(handles=handles, loc="outside upper center", ncols=min(3, len(handles)))
     return figure
 
 

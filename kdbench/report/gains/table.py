@@ -2,14 +2,11 @@
 
 A row a method and student, paired by seed; accuracies are percentages of the test images, gains percentage points with
 their 95 % interval, p-values of t-tests against no gain, adjusted for the number of all of them (Benjamini and
-Hochberg). A baseline is that for as many epochs as the student learned for, where the study has it: a method whose
-students go on from vanilla distillation is held against vanilla distillation that goes on too. ``cost`` is the training
-time in seconds of a run and of all runs it needs, those that tune its weights too, but for the teacher's and the making
-of images.
+Hochberg). ``baseline_scratch``, ``baseline_vanilla`` and ``control`` name the runs that it is held against: see
+kdbench.report.gains.baselines. ``cost`` is the training time in seconds of a run and of all runs it needs, those that
+tune its weights too, but for the teacher's and the making of images.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +18,17 @@ from kdbench.finished import DECIMALS
 from kdbench.paper.survey import has_claims_on
 from kdbench.plan import Plan
 from kdbench.planned import PlannedRun
-from kdbench.recipes.schema import Recipe
 from kdbench.report.collect import by_seed, read_results
+from kdbench.report.gains.baselines import BASELINES, baseline_of, control_of, epochs, techniques
 from kdbench.report.statistics import LEVEL, Sample, adjusted, paired_difference, sample
 from kdbench.report.study_notes import study_line
-from kdbench.report.style import line_label, save
+from kdbench.report.style import save
 from kdbench.report.text_table import DASH, markdown_table, records, signed, with_sd
 from kdbench.terms import criterion
 from kdbench.wording import counted
 
-BASELINES = ("scratch", "vanilla")
+OVER = {"scratch": "Over scratch", "vanilla": "Over vanilla", "control": "Over its control"}
+COMPARED = (*BASELINES, "control")
 FIGURES = ["bytes", "flops", "seconds", "cost"]
 COLUMNS = [
     "recipe",
@@ -43,33 +41,12 @@ COLUMNS = [
     "n",
     "accuracy",
     "sd",
-    *(f"{column}_{baseline}" for baseline in BASELINES for column in ("gain", "low", "high", "p", "p_adjusted")),
+    *(f"{column}_{other}" for other in COMPARED for column in ("gain", "low", "high", "p", "p_adjusted")),
+    *(f"baseline_{baseline}" for baseline in BASELINES),
+    "control",
     "sparsity",
     *FIGURES,
 ]
-
-
-@dataclass(frozen=True)
-class Technique:
-    """A run that gives a student its accuracy by one method."""
-
-    recipe: Recipe
-    run: PlannedRun
-    student: str
-
-    @property
-    def title(self) -> str:
-        return line_label(self.run.lesson)
-
-
-def techniques(plan: Plan) -> Iterator[Technique]:
-    """Each method's run of each student, in the plan's order; none where it tunes weights, or has several of it."""
-    for recipe in plan.recipes:
-        for lesson in recipe.lessons:
-            for student in plan.students:
-                run = plan.only_run(lesson.method, student)
-                if run and not lesson.tuning:
-                    yield Technique(recipe, run, student)
 
 
 def gain_table(config: Config, frame: pd.DataFrame) -> pd.DataFrame:
@@ -93,10 +70,12 @@ def gain_table(config: Config, frame: pd.DataFrame) -> pd.DataFrame:
             "accuracy": own.mean,
             "sd": own.sd,
         }
-        for baseline in BASELINES:
-            other = baseline_of(plan, frame, baseline, technique)
+        compared = {baseline: baseline_of(plan, frame, baseline, technique) for baseline in BASELINES}
+        row |= {f"baseline_{baseline}": other for baseline, other in compared.items()}
+        compared["control"] = row["control"] = control_of(plan, frame, technique)
+        for name, other in compared.items():
             known = by_seed(frame, other, student, "test_accuracy") if other else {}
-            row |= gain_over(baseline, paired_difference(accuracy, known))
+            row |= gain_over(name, paired_difference(accuracy, known))
         for figure in ["sparsity", "bytes", "flops", "seconds"]:
             values = by_seed(frame, run.name, student, figure).values()
             row[figure] = sample(list(values)).mean
@@ -107,25 +86,6 @@ def gain_table(config: Config, frame: pd.DataFrame) -> pd.DataFrame:
     rounded = [name for name in COLUMNS if table[name].dtype == "float64" and not name.startswith("p_")]
     table[rounded] = table[rounded].round(DECIMALS)
     return table
-
-
-def epochs(plan: Plan, frame: pd.DataFrame, run: PlannedRun) -> int:
-    """For how many epochs a run's learners have learned in the end: those of a run that they go on from count."""
-    own = frame.loc[frame["run"] == run.name, "epochs"].max()  # NaN where it is not finished
-    before = plan.runs.get(run.starts_from or "")
-    goes_on = before is not None and set(run.learners) <= set(before.learners)
-    return (0 if pd.isna(own) else int(own)) + (epochs(plan, frame, before) if before and goes_on else 0)
-
-
-def baseline_of(plan: Plan, frame: pd.DataFrame, baseline: str, technique: Technique) -> str | None:
-    """The baseline's run for as many epochs as the technique's, else its usual one; None for that one itself."""
-    usual = f"{baseline}-{technique.student}"
-    longer = f"{baseline}-longer-{technique.student}"
-    if technique.run.name == usual:
-        return None
-    known = longer in plan.runs and longer != technique.run.name and (frame["run"] == longer).any()
-    as_long = known and epochs(plan, frame, plan.runs[longer]) == epochs(plan, frame, technique.run)
-    return longer if as_long else usual
 
 
 def gain_over(baseline: str, gain: Sample) -> dict[str, float]:
@@ -139,7 +99,7 @@ def gain_over(baseline: str, gain: Sample) -> dict[str, float]:
 
 def adjust(table: pd.DataFrame) -> None:
     """Fill in the p-values adjusted for the number of all tests of the table."""
-    places = [(row, name) for name in BASELINES for row in table.index]
+    places = [(row, name) for name in COMPARED for row in table.index]
     corrected = adjusted([table.loc[row, f"p_{name}"] for row, name in places])
     for (row, name), p in zip(places, corrected, strict=True):
         table.loc[row, f"p_adjusted_{name}"] = p
@@ -201,10 +161,10 @@ def best_of(table: pd.DataFrame) -> str:
 def gain_markdown(config: Config, table: pd.DataFrame) -> str:
     """gains.md: the findings, and a table a student."""
     parts = [" ".join(findings(table)), study_line(config), HOW_TO_READ]
-    headers = ["Method", "Epochs", "Accuracy", "Over scratch", "Over vanilla", "Seeds", "kB", "MFLOPs", "Cost (s)"]
+    headers = ["Method", "Epochs", "Accuracy", *OVER.values(), "Seeds", "Zeros (%)", "kB", "MFLOPs", "Cost (s)"]
     for student, group in table.groupby("student", sort=False):
         parts.append(f"## {student}")
-        parts.append(markdown_table(headers, [row_texts(row) for row in records(group)], "lrrrrrrrr"))
+        parts.append(markdown_table(headers, [row_texts(row) for row in records(group)], "lrrrrrrrrrr"))
     return "\n\n".join(parts) + "\n"
 
 
@@ -213,29 +173,32 @@ def row_texts(row: dict[str, Any]) -> list[str]:
         row["title"],
         str(row["epochs"]),
         with_sd(f"{row['accuracy']:.2f}", row["sd"]),
-        *(gain_text(row, baseline) for baseline in BASELINES),
+        *(gain_text(row, other) for other in COMPARED),
         str(row["n"]),
+        f"{100 * row['sparsity']:.0f}" if row["sparsity"] >= 0.005 else DASH,
         f"{row['bytes'] / 1000:.1f}",
         f"{row['flops'] / 1e6:.1f}",
         f"{row['cost']:.1f}",
     ]
 
 
-def gain_text(row: dict[str, Any], baseline: str) -> str:
-    gain, low, high = (row[f"{column}_{baseline}"] for column in ("gain", "low", "high"))
+def gain_text(row: dict[str, Any], other: str) -> str:
+    gain, low, high = (row[f"{column}_{other}"] for column in ("gain", "low", "high"))
     if pd.isna(gain):
         return DASH
-    star = "*" if row[f"p_adjusted_{baseline}"] < LEVEL else ""
+    star = "*" if row[f"p_adjusted_{other}"] < LEVEL else ""
     return f"{signed(gain)}{star}" + ("" if pd.isna(low) else f" ({signed(low)} to {signed(high)})")
 
 
 HOW_TO_READ = (
-    "Accuracy: mean ± standard deviation over seeds, percent of the test images, at the last epoch. Over scratch, over "
-    "vanilla: the mean difference paired by seed, in percentage points, with its 95 % interval; * significant at the "
-    "5 % level after adjustment for the number of all these tests (Benjamini and Hochberg). kB: of the weights at the "
-    "bits they have. Cost: training seconds of a run and of all runs it needs, those that tune its weights among them, "
-    "without the training of the teacher and the making of images. Epochs: those of the student, with those of the run "
-    "that it goes on from; its baselines are those for as many epochs, where the study has them."
+    "Accuracy: mean ± standard deviation over seeds, percent of the test images, at the last epoch. Over scratch, "
+    "over vanilla, over its control (what its source compares with; gains.csv names it): the mean difference paired "
+    "by seed, in percentage points, with its 95 % interval; * significant at the 5 % level after adjustment for the "
+    "number of all these tests (Benjamini and Hochberg). Baselines are those for as many epochs, where the study has "
+    "them, and from as many images; where there is none from as many, there is no gain. Epochs: those of the student, "
+    "with those of the run that it goes on from. Zeros: of the weights. kB: of the weights at the bits they have. "
+    "Cost: training seconds of a run and of all runs it needs, those that tune its weights among them, without the "
+    "training of the teacher and the making of images."
 )
 
 

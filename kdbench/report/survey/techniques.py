@@ -10,6 +10,11 @@ from kdbench.report.style import line_label
 from kdbench.report.text_table import DASH, markdown_table, signed
 
 BASELINES = ("teacher", "scratch", "vanilla")
+COMPARED = {
+    "scratch": "Beside training from scratch",
+    "vanilla": "Beside vanilla distillation",
+    "control": "Beside its control",
+}
 Row = dict[str, Any]
 
 
@@ -72,10 +77,9 @@ def section(recipe: Recipe, rows: list[Row], together: list[list[str]]) -> str:
         parts.append("How it differs from its source:\n\n" + "\n".join(f"- {text}" for text in recipe.differs))
     if not rows and not together:
         return "\n\n".join([*parts, "Not measured yet: in no published study."])
-    whole = [row for row in rows if float(row["fraction"]) == 1]
-    if whole:
-        parts.append(helped(whole))
-    headers = ["Method", "Data", "Student", "Accuracy", "Over scratch", "Over vanilla", "kB"]
+    if any(row[f"p_adjusted_{other}"] for row in rows for other in COMPARED):
+        parts.append(helped(rows))
+    headers = ["Method", "Data", "Student", "Accuracy", "Over scratch", "Over vanilla", "Over its control", "kB"]
     cells = [
         [
             row["title"],
@@ -84,12 +88,13 @@ def section(recipe: Recipe, rows: list[Row], together: list[list[str]]) -> str:
             f"{float(row['accuracy']):.2f}",
             gain(row, "scratch"),
             gain(row, "vanilla"),
+            gain(row, "control"),
             f"{float(row['bytes']) / 1000:.1f}",
         ]
         for row in rows
     ]
     if cells:
-        parts.append(markdown_table(headers, cells, "lllrrrr"))
+        parts.append(markdown_table(headers, cells, "lllrrrrr"))
     if together:
         parts.append("Trained networks that answer together, in place of one student:")
         parts.append(markdown_table(["Method", "Data", "Seeds", "Accuracy"], together, "llrr"))
@@ -97,18 +102,24 @@ def section(recipe: Recipe, rows: list[Row], together: list[list[str]]) -> str:
 
 
 def helped(rows: list[Row]) -> str:
-    """Where the technique's methods are significantly above or below vanilla distillation."""
-    compared = [row for row in rows if row["gain_vanilla"]]
-    better = [row for row in compared if significant(row) and float(row["gain_vanilla"]) > 0]
-    worse = [row for row in compared if significant(row) and float(row["gain_vanilla"]) < 0]
-    said = [f"Of {len(compared)} comparisons with vanilla distillation, on all images:"]
-    said.append(f"{len(better)} significantly better{places(better)},")
-    said.append(f"{len(worse)} significantly worse{places(worse)}.")
-    return " ".join(said)
+    """Whom the technique's methods help, and whom they cost, by each comparison: a list."""
+    lines = []
+    for other, words in COMPARED.items():
+        compared = [row for row in rows if row[f"gain_{other}"] and row[f"p_adjusted_{other}"]]
+        if compared:
+            better, worse = ([row for row in compared if side(row, other) == which] for which in (1, -1))
+            rest = len(compared) - len(better) - len(worse)
+            lines.append(
+                f"- {words}: helped in {len(better)}{places(better)}, cost in {len(worse)}{places(worse)}, "
+                f"no difference seen in {rest}."
+            )
+    return "Did it help?\n\n" + "\n".join(lines)
 
 
-def significant(row: Row) -> bool:
-    return bool(row["p_adjusted_vanilla"]) and float(row["p_adjusted_vanilla"]) < LEVEL
+def side(row: Row, other: str) -> int:
+    """1 where the method is significantly above the ``other``, -1 where below, else 0."""
+    gain = float(row[f"gain_{other}"])
+    return (gain > 0) - (gain < 0) if float(row[f"p_adjusted_{other}"]) < LEVEL else 0
 
 
 def places(rows: list[Row]) -> str:
