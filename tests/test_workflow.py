@@ -14,6 +14,7 @@ from PIL import Image
 
 from kdbench.overlay import load_config, read_yaml
 from tests.conftest import DIGITS
+from tests.test_gains import GAIN_FIGURES
 
 STUDENTS = ("alexnet", "lenet", "mobilenet")
 TRAINING_RULES = ("teacher", "scratch", "vanilla", "tune", "peer", "alternate", "alternate-to")
@@ -142,7 +143,7 @@ def test_snakemakes_own_report_has_every_figure_and_table_with_category_label_an
     assert "Handwritten digits (scikit-learn), a demonstration</strong>" in text
     [shown] = re.findall(r"^ *var results = (\{\".*\});?$", text, re.M)
     results = {result["name"]: result for result in json.loads(shown).values()}
-    pictures = {f"figure{number}.svg" for number in range(1, 7)} | {f"{name}.svg" for name in ("gains", "cost", "data")}
+    pictures = {f"figure{number}.svg" for number in range(1, 7)} | {f"{name}.svg" for name in GAIN_FIGURES}
     tables = {f"table{number}.csv" for number in (1, 2, 3)} | {"gains.csv", "claims.csv", "report.html"}
     assert pictures | tables <= set(results)
     for result in results.values():

@@ -65,7 +65,12 @@ ONE_GPU = {} if ASKED_BY_GRES else {"gpu": 1}
 GPU = {**(NO_GPU if CONFIG.device == "cpu" else ONE_GPU), "slots_per_gpu": CONFIG.slots_per_gpu}
 
 # What the comparison of all methods draws.
-GAINS = {"gains": "gain over scratch", "cost": "accuracy against size and cost", "data": "accuracy with fewer images"}
+GAINS = {
+    "over_scratch": "gain over scratch",
+    "over_vanilla": "gain over vanilla distillation",
+    "cost": "accuracy against size and cost",
+    "data": "accuracy with fewer images",
+}
 
 SURVEY_TABLES = ("table1", "table2", "further")
 HAS_SURVEY_CLAIMS = has_claims_on([lesson.method for lesson in PLAN.lessons])

@@ -203,10 +203,10 @@ HOW_TO_READ = (
 
 
 def write_gains(config: Config, results: Path) -> None:
-    """Write gains.{csv,md} and the figures gains, cost and data into ``results``/gains."""
+    """Write gains.{csv,md} and the figures over_scratch, over_vanilla, cost and data into ``results``/gains."""
     from kdbench.report.gains.cost import draw_cost
     from kdbench.report.gains.limited_data import draw_data
-    from kdbench.report.gains.over_scratch import draw_gains
+    from kdbench.report.gains.over_baseline import draw_gains
     from kdbench.report.survey.claims import write_survey_claims
 
     folder, table = results / "gains", gain_table(config, read_results(results))
@@ -214,5 +214,7 @@ def write_gains(config: Config, results: Path) -> None:
     write_text(folder / "gains.md", gain_markdown(config, table))
     if has_claims_on([lesson.method for lesson in Plan(config).lessons]):
         write_survey_claims(config, results)
-    for name, draw in (("gains", draw_gains), ("cost", draw_cost), ("data", draw_data)):
-        save(draw(config, table), folder / name)
+    for baseline in BASELINES:
+        save(draw_gains(config, table, baseline), folder / f"over_{baseline}")
+    save(draw_cost(config, table), folder / "cost")
+    save(draw_data(config, table), folder / "data")

@@ -136,8 +136,9 @@ def captions(config: Config) -> dict[int, str]:
 
 PLOTS = {
     "gains": {
-        "gains": "Each method's gain over training from scratch, in percentage points of test accuracy, with its 95 % "
-        "interval over seeds; the dashed line is vanilla distillation.",
+        "over_scratch": "Each method's gain over training from scratch, in percentage points of test accuracy, with "
+        "its 95 % interval over seeds.",
+        "over_vanilla": "The same over vanilla distillation.",
         "cost": "Accuracy against the size of the weights and against the seconds of training, of a method's run and "
         "of all runs it needs; the line joins the methods that no other matches for less.",
         "data": "Accuracy against the share of the training images that is kept, with standard deviations over seeds.",

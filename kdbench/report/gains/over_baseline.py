@@ -1,4 +1,4 @@
-"""Each technique's gain over training from scratch, a panel a student, beside that of vanilla distillation."""
+"""Each technique's gain over a baseline, training from scratch or vanilla distillation, a panel a student."""
 
 from typing import Any
 
@@ -16,15 +16,18 @@ from kdbench.report.text_table import records
 
 ROW, HEAD, FOOT = 0.145, 0.55, 0.42  # inches
 LEFT = 0.3  # of the width, for labels
-ABOVE, BELOW, VANILLA = "#0072B2", "#D55E00", "#009E73"
+ABOVE, BELOW = "#0072B2", "#D55E00"
+WORDS = {"scratch": "training from scratch", "vanilla": "vanilla distillation"}
 
 
-def draw_gains(config: Config, table: pd.DataFrame) -> Figure:
+def draw_gains(config: Config, table: pd.DataFrame, baseline: str) -> Figure:
     """Dots with their 95 % intervals, in percentage points, sorted by their mean over the students."""
-    shown = table[table["gain_scratch"].notna() & (table["fraction"] == 1)]
+    columns = {f"{column}_{baseline}": column for column in ("gain", "low", "high", "p_adjusted")}
+    shown = table.rename(columns=columns)
+    shown = shown[shown["gain"].notna() & (shown["fraction"] == 1)]
     if shown.empty:
-        return words_figure("No technique has a run from scratch to be compared with.", study_note(config))
-    order = shown.groupby("method", sort=False)["gain_scratch"].mean().sort_values(kind="stable").index
+        return words_figure(f"No technique has a run of {WORDS[baseline]} to be compared with.", study_note(config))
+    order = shown.groupby("method", sort=False)["gain"].mean().sort_values(kind="stable").index
     titles = shown.drop_duplicates("method").set_index("method")["title"]
     students = [student.name for student in config.students if student.name in set(shown["student"])]
     height = HEAD + ROW * len(order) + FOOT
@@ -41,38 +44,36 @@ def draw_gains(config: Config, table: pd.DataFrame) -> Figure:
             labels = [cut(plain(titles[method]), (LEFT - 0.02) * PAGE * POINTS, SMALL - 1) for method in order]
             axes.set_yticks(range(len(order)), labels if place == 0 else [], fontsize=SMALL - 1)
         figure.supxlabel(
-            "gain over training from scratch (percentage points)",
+            f"gain over {WORDS[baseline]} (percentage points)",
             size=TEXT,
             x=(LEFT + 0.99) / 2,
             y=share + 0.06 / whole,
         )
-        figure.legend(handles=legend(), loc="upper center", ncols=3)
+        figure.legend(handles=legend(), loc="upper center", ncols=2)
     return figure
 
 
 def draw_student(axes: Axes, rows: pd.DataFrame, order: list[str]) -> None:
-    low = lowest_shown(rows["gain_scratch"])
+    low = lowest_shown(rows["gain"])
     axes.axvline(0, color="black", linewidth=0.7)
-    if "vanilla" in rows.index:
-        axes.axvline(float(rows["gain_scratch"]["vanilla"]), color=VANILLA, linewidth=1, linestyle=(0, (4, 2)))
     by_method = {row["method"]: row for row in records(rows.reset_index())}
     for height, method in enumerate(order):
         if method not in by_method:
             continue
         row = by_method[method]
-        color = ABOVE if row["gain_scratch"] >= 0 else BELOW
-        if row["gain_scratch"] < low:
-            text = f"◂ {row['gain_scratch']:.0f}".replace("-", "−")
+        color = ABOVE if row["gain"] >= 0 else BELOW
+        if row["gain"] < low:
+            text = f"◂ {row['gain']:.0f}".replace("-", "−")
             at = axes.get_yaxis_transform()
             axes.text(0.02, height, text, transform=at, color=color, fontsize=SMALL - 1.5, va="center", ha="left")
             continue
-        if pd.notna(row["low_scratch"]):
-            axes.plot([row["low_scratch"], row["high_scratch"]], [height, height], color=color, linewidth=0.8)
-        sure = row["p_adjusted_scratch"] < LEVEL
+        if pd.notna(row["low"]):
+            axes.plot([row["low"], row["high"]], [height, height], color=color, linewidth=0.8)
+        sure = row["p_adjusted"] < LEVEL
         fill = color if sure else "white"
         dot: dict[str, Any] = {"markerfacecolor": fill, "markersize": 3, "markeredgewidth": 0.8}
-        axes.plot(row["gain_scratch"], height, "o", color=color, **dot)
-    bars = rows.loc[rows["gain_scratch"] >= low, ["low_scratch", "gain_scratch", "high_scratch"]]
+        axes.plot(row["gain"], height, "o", color=color, **dot)
+    bars = rows.loc[rows["gain"] >= low, ["low", "gain", "high"]]
     left, right = min(bars.min().min(), 0.0), max(bars.max().max(), 0.0)
     axes.set_xlim(left - 0.06 * (right - left), right + 0.06 * (right - left))
     axes.set_ylim(-0.7, len(order) - 0.3)
@@ -91,5 +92,4 @@ def legend() -> list[Line2D]:
     return [
         Line2D([], [], color=GREY, label="significant", **dot),  # type: ignore[arg-type]
         Line2D([], [], color=GREY, markerfacecolor="white", label="not significant", **dot),  # type: ignore[arg-type]
-        Line2D([], [], color=VANILLA, linewidth=1, linestyle=(0, (4, 2)), label="vanilla distillation"),
     ]
