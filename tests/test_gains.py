@@ -151,6 +151,13 @@ def test_the_cost_of_a_run_is_that_of_all_it_needs_but_the_teacher(table):
     assert row(table, "born-again-2")["cost"] == 4.5
 
 
+def test_a_seed_that_the_machine_delayed_costs_no_more(study, table):
+    config, results = study
+    frame = read_results(results)
+    frame.loc[(frame["run"] == "vanilla-lenet") & (frame["seed"] == 2), "seconds"] = 99.0
+    assert row(gain_table(config, frame), "vanilla")["cost"] == row(table, "vanilla")["cost"] == 1.5
+
+
 def test_the_text_stars_what_is_significant(study, table):
     config, _ = study
     lines = gain_markdown(config, table).splitlines()

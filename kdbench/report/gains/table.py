@@ -3,8 +3,8 @@
 A row a method and student, paired by seed; accuracies are percentages of the test images, gains percentage points with
 their 95 % interval, p-values of t-tests against no gain, adjusted for the number of all of them (Benjamini and
 Hochberg). ``baseline_scratch``, ``baseline_vanilla`` and ``control`` name the runs that it is held against: see
-kdbench.report.gains.baselines. ``cost`` is the training time in seconds of a run and of all runs it needs, those that
-tune its weights too, but for the teacher's and the making of images.
+kdbench.report.gains.baselines. ``cost`` is the training time in seconds of a run and of all runs it needs, of each the
+least over its seeds, those that tune its weights too, but for the teacher's and the making of images.
 """
 
 from pathlib import Path
@@ -106,9 +106,10 @@ def adjust(table: pd.DataFrame) -> None:
 
 
 def cost(plan: Plan, frame: pd.DataFrame, run: PlannedRun) -> float:
-    """Mean seconds of the run and of all runs it needs, each once, the teacher's apart.
+    """Seconds of the run and of all runs it needs, each once, the teacher's apart; of each the least over its seeds.
 
-    Those that tune its weights are among them, where it has no weights given.
+    The least, since what else a machine does only adds to it. Those runs that tune its weights are among them, where it
+    has no weights given.
     """
     tuning = [other.name for other in plan.runs.values() if other.lesson.tuning]
     needed, pending = set[str](), [run.name]
@@ -119,7 +120,7 @@ def cost(plan: Plan, frame: pd.DataFrame, run: PlannedRun) -> float:
             pending += plan.runs[name].needed_runs()
             pending += tuning if criterion(plan.runs[name].lesson, plan.config) else []
     of_needed = frame[frame["run"].isin(needed)].drop_duplicates(["run", "seed"])
-    return float(of_needed.groupby("run")["seconds"].mean().sum())
+    return float(of_needed.groupby("run")["seconds"].min().sum())
 
 
 def findings(table: pd.DataFrame) -> list[str]:
@@ -197,8 +198,8 @@ HOW_TO_READ = (
     "number of all these tests (Benjamini and Hochberg). Baselines are those for as many epochs, where the study has "
     "them, and from as many images; where there is none from as many, there is no gain. Epochs: those of the student, "
     "with those of the run that it goes on from. Zeros: of the weights. kB: of the weights at the bits they have. "
-    "Cost: training seconds of a run and of all runs it needs, those that tune its weights among them, without the "
-    "training of the teacher and the making of images."
+    "Cost: training seconds of a run and of all runs it needs, of each the least over its seeds, those that tune its "
+    "weights among them, without the training of the teacher and the making of images."
 )
 
 
