@@ -45,6 +45,7 @@ quote: .venv/installed
 	$(BIN)/kdbench methods --page docs/techniques.md
 	cp results/reference/digits-sensitivity/sensitivity/sensitivity.png docs/digits-sensitivity.png
 	cp results/reference/cifar10-jpeg-lenet/sensitivity/sensitivity.png docs/cifar10-jpeg-lenet-sensitivity.png
+	cp results/reference/cifar10-jpeg-alexnet/sensitivity/sensitivity.png docs/cifar10-jpeg-alexnet-sensitivity.png
 	cp results/reference/digits-next-steps/further/further.png docs/digits-next-steps.png
 
 test: .venv/installed

@@ -81,6 +81,7 @@ def test_the_docs_show_the_published_figures():
     shown = {
         "digits-sensitivity": "digits-sensitivity/sensitivity/sensitivity.png",
         "cifar10-jpeg-lenet-sensitivity": "cifar10-jpeg-lenet/sensitivity/sensitivity.png",
+        "cifar10-jpeg-alexnet-sensitivity": "cifar10-jpeg-alexnet/sensitivity/sensitivity.png",
         "digits-next-steps": "digits-next-steps/further/further.png",
     }
     for name, published in shown.items():
