@@ -7,11 +7,13 @@ from scipy import stats
 from kdbench.errors import KdbenchError
 from kdbench.overlay import read_yaml
 from kdbench.paper.survey import read_survey
-from kdbench.recipes.schema import Recipe
+from kdbench.recipes.schema import Recipe, read_recipe
 from kdbench.report.collect import read_results, write_results
 from kdbench.report.gains.cost import lowest_shown, pareto
-from kdbench.report.gains.limited_data import families
+from kdbench.report.gains.limited_data import drawn_as, families
 from kdbench.report.gains.table import gain_markdown, gain_table, write_gains
+from kdbench.report.lettering import text_width
+from kdbench.report.style import label_within
 from kdbench.report.survey.claims import survey_claims
 from kdbench.section import check_section
 from tests.conftest import ROOT
@@ -187,6 +189,17 @@ def test_shares_of_the_images_are_joined_to_a_line_a_method(table):
     assert set(shown["family"]) == {"scratch", "vanilla"}
     lenet = shown[(shown["family"] == "vanilla") & (shown["student"] == "lenet")]
     assert sorted(lenet["fraction"]) == [0.02, 0.1, 0.2, 1.0]
+
+
+def test_methods_with_fewer_images_are_told_apart_by_colour():
+    looks = drawn_as(["scratch", "vanilla", "three-percent-hard", "three-percent-soft", "vid"])
+    assert len({look["color"] for look in looks.values()}) == 5
+
+
+def test_a_label_that_has_no_room_gives_way_to_the_methods_short_name():
+    [lesson] = [it for it in read_recipe("born-again").lessons if it.method == "born-again-weighted"]
+    assert label_within(lesson, 300, 6) == "Born again, weighted by the teacher's confidence"
+    assert label_within(lesson, text_width(lesson.short, 6) + 1, 6) == lesson.short
 
 
 def test_all_files_of_the_comparison_are_written(study):

@@ -16,7 +16,7 @@ from kdbench.files import write_with
 from kdbench.paper.deviations import deviations
 from kdbench.recipes.lesson import Lesson
 from kdbench.recipes.schema import read_recipe, recipe_names
-from kdbench.report.lettering import plain, wrap
+from kdbench.report.lettering import cut, plain, text_width, wrap
 
 matplotlib.use("Agg")
 
@@ -116,6 +116,12 @@ def line_label(lesson: Lesson) -> str:
     """The lesson's title without a particular student, for the legend that all panels share."""
     title = lesson.title.format(others="learned peers", left_out="student", student="", weights="")
     return " ".join(title.split())
+
+
+def label_within(lesson: Lesson, width: float, size: float) -> str:
+    """The lesson's label if at most ``width`` points wide, else what it is called where there is no room."""
+    label = plain(line_label(lesson))
+    return label if text_width(label, size) <= width else cut(plain(lesson.short), width, size)
 
 
 @contextmanager

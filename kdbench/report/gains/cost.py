@@ -1,5 +1,6 @@
 """What accuracy costs: each technique's accuracy against the size of its network and against its training time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,20 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from kdbench.config import Config
-from kdbench.report.lettering import cut, plain
-from kdbench.report.style import PAGE, POINTS, SMALL, TEXT, house_style, new_figure, study_note, words_figure
+from kdbench.plan import Plan
+from kdbench.recipes.lesson import Lesson
+from kdbench.report.lettering import cut, plain, text_width
+from kdbench.report.style import (
+    PAGE,
+    POINTS,
+    SMALL,
+    TEXT,
+    house_style,
+    label_within,
+    new_figure,
+    study_note,
+    words_figure,
+)
 
 FRONT, REST = "#D55E00", "#9a9a9a"
 PANEL, GAP, FOOT = 1.75, 0.42, 0.4  # inches: a panel's height, what stands above it, its label below the last
@@ -53,6 +66,7 @@ def draw_cost(config: Config, table: pd.DataFrame) -> Figure:
         "Coloured and named: the Pareto front, methods that no other matches for less. Training: of a run and all "
         "runs it needs, but for the teacher's. A triangle at the edge: far below."
     )
+    lessons = {lesson.method: lesson for lesson in Plan(config).lessons}
     height = (PANEL + GAP) * len(students) + FOOT
     with house_style():
         figure, share = new_figure(PAGE, height, study_note(config, note))
@@ -61,7 +75,7 @@ def draw_cost(config: Config, table: pd.DataFrame) -> Figure:
             own, bottom = shown[shown["student"] == student], whole - (PANEL + GAP) * (row + 1)
             for place, price in enumerate(PRICES):
                 axes = figure.add_axes((FIRST + STEP * place, bottom / whole, WIDTH, PANEL / whole))
-                draw_panel(axes, own, price)
+                draw_panel(axes, own, price, lessons)
                 if row == len(students) - 1:
                     axes.set_xlabel(price.label)
                 if place == 0:
@@ -72,7 +86,7 @@ def draw_cost(config: Config, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_panel(axes: Axes, rows: pd.DataFrame, price: Price) -> None:
+def draw_panel(axes: Axes, rows: pd.DataFrame, price: Price, lessons: Mapping[str, Lesson]) -> None:
     front = pareto(rows, price.column)
     low = lowest_shown(rows["accuracy"])
     for points, color, size in ((rows, REST, 2.8), (front, FRONT, 3.5)):
@@ -82,11 +96,13 @@ def draw_panel(axes: Axes, rows: pd.DataFrame, price: Price) -> None:
     x = front[price.column] / price.scale
     axes.step(x, front["accuracy"], where="post", color=FRONT, linewidth=0.8)
     handles = []
-    for place, (paid, accuracy, title) in enumerate(zip(x, front["accuracy"], front["title"], strict=True), 1):
+    for place, (paid, accuracy, method) in enumerate(zip(x, front["accuracy"], front["method"], strict=True), 1):
         at = (paid, max(low, accuracy))
         above: dict[str, Any] = {"textcoords": "offset points", "xytext": (-3, 3), "ha": "right"}
         axes.annotate(str(place), at, fontsize=LETTERS, color=FRONT, **above)
-        text = cut(f"{place} {plain(title)}", (STEP - WIDTH - 0.02) * PAGE * POINTS, LETTERS)
+        number = f"{place} "
+        room = (STEP - WIDTH - 0.02) * PAGE * POINTS - text_width(number, LETTERS)
+        text = number + label_within(lessons[method], room, LETTERS)
         handles.append(Line2D([], [], linestyle="none", label=text))
     paid = rows[price.column] / price.scale
     axes.set_xscale("log")

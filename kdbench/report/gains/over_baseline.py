@@ -9,9 +9,21 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kdbench.config import Config
+from kdbench.plan import Plan
 from kdbench.report.lettering import cut, plain
 from kdbench.report.statistics import LEVEL
-from kdbench.report.style import GREY, PAGE, POINTS, SMALL, TEXT, house_style, new_figure, study_note, words_figure
+from kdbench.report.style import (
+    GREY,
+    PAGE,
+    POINTS,
+    SMALL,
+    TEXT,
+    house_style,
+    label_within,
+    new_figure,
+    study_note,
+    words_figure,
+)
 from kdbench.report.text_table import records
 
 ROW, HEAD, FOOT = 0.145, 0.55, 0.42  # inches
@@ -28,7 +40,7 @@ def draw_gains(config: Config, table: pd.DataFrame, baseline: str) -> Figure:
     if shown.empty:
         return words_figure(f"No technique has a run of {WORDS[baseline]} to be compared with.", study_note(config))
     order = shown.groupby("method", sort=False)["gain"].mean().sort_values(kind="stable").index
-    titles = shown.drop_duplicates("method").set_index("method")["title"]
+    lessons = {lesson.method: lesson for lesson in Plan(config).lessons}
     students = [student.name for student in config.students if student.name in set(shown["student"])]
     height = HEAD + ROW * len(order) + FOOT
     note = "Bars: 95 % intervals over seeds. Filled: significant after adjustment for the number of methods."
@@ -41,7 +53,7 @@ def draw_gains(config: Config, table: pd.DataFrame, baseline: str) -> Figure:
             axes = figure.add_axes(box)
             draw_student(axes, shown[shown["student"] == student].set_index("method"), list(order))
             axes.set_title(cut(plain(student), (width - 0.02) * PAGE * POINTS, TEXT, "bold"))
-            labels = [cut(plain(titles[method]), (LEFT - 0.02) * PAGE * POINTS, SMALL - 1) for method in order]
+            labels = [label_within(lessons[method], (LEFT - 0.02) * PAGE * POINTS, SMALL - 1) for method in order]
             axes.set_yticks(range(len(order)), labels if place == 0 else [], fontsize=SMALL - 1)
         figure.supxlabel(
             f"gain over {WORDS[baseline]} (percentage points)",
