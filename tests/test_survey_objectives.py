@@ -466,7 +466,7 @@ def test_gradients_reach_the_student_and_its_adapter_and_never_the_teacher(rng, 
 @pytest.mark.parametrize(
     ("method", "runs"),
     [
-        ("conditional", ["conditional-s1"]),
+        ("conditional", ["conditional-s1", "soft-labels-only-s1"]),
         ("output-errors", ["output-errors-s1"]),
         ("relational", ["relational-s1"]),
         ("vid", ["vid-100-s1", "vid-20-s1", "vid-10-s1", "vid-2-s1"]),
