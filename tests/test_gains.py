@@ -11,10 +11,12 @@ from kdbench.recipes.schema import Recipe, read_recipe
 from kdbench.report.collect import read_results, write_results
 from kdbench.report.gains.cost import lowest_shown, pareto
 from kdbench.report.gains.limited_data import drawn_as, families
+from kdbench.report.gains.objectives import answer, objective_table, read_table
 from kdbench.report.gains.table import gain_markdown, gain_table, write_gains
 from kdbench.report.lettering import text_width
 from kdbench.report.style import label_within
 from kdbench.report.survey.claims import survey_claims
+from kdbench.report.text_table import records
 from kdbench.section import check_section
 from tests.conftest import ROOT
 from tests.synthetic_study import study_config, write_study
@@ -202,12 +204,78 @@ def test_a_label_that_has_no_room_gives_way_to_the_methods_short_name():
     assert label_within(lesson, text_width(lesson.short, 6) + 1, 6) == lesson.short
 
 
+@pytest.fixture(scope="module")
+def objectives(study, table):
+    config, results = study
+    return objective_table(config, table, read_results(results))
+
+
+def test_a_method_stands_under_each_objective_that_its_recipe_states(objectives):
+    under = {name: set(group["method"]) for name, group in objectives.groupby("objective")}
+    assert "born-again-1" in under["accuracy"] and "born-again-1" not in under["simple model"]
+    assert {"vanilla", "quantised-8"} <= under["simple model"]
+    assert under["limited data"] >= {"zero-shot", "scratch-20", "vanilla-2"}
+    assert not under["limited data"] & {"vanilla", "scratch", "quantised-8"}
+
+
+def test_a_smaller_model_is_held_against_the_teacher(study, objectives):
+    _, results = study
+    row = objectives.set_index(["method", "student"]).loc[("quantised-8", "lenet")]
+    figures = read_results(results)
+    teacher = figures[figures["run"] == "teacher"].iloc[0]
+    own = figures[(figures["run"] == "quantised-8-lenet") & (figures["seed"] == 1)].iloc[0]
+    assert row["times_smaller"] == pytest.approx(teacher["bytes"] / own["bytes"], abs=1e-4)
+    assert row["over_teacher"] == pytest.approx(61.9 + 0.35 * 2.5 - teacher["test_accuracy"], abs=1e-4)
+
+
+def test_what_missing_images_cost_is_beside_training_from_scratch_on_all(objectives):
+    rows = objectives.set_index(["objective", "method", "student"])
+    made = rows.loc[("limited data", "zero-shot", "lenet")]
+    assert made["fraction"] == 0
+    assert made["over_all"] == pytest.approx((30.0 + 2.0 * 2.5) - (60.0 + 0.5 * 2.5), abs=1e-4)
+    few = rows.loc[("limited data", "vanilla-20", "lenet")]
+    assert few["over_all"] == pytest.approx((50.0 + 0.1 * 2.5) - (60.0 + 0.5 * 2.5), abs=1e-4)
+
+
+def test_the_answer_to_the_question_of_size_is_the_smallest_model_that_keeps_its_accuracy():
+    rows = [
+        {"title": "two bits", "times_smaller": 16.0, "gain_scratch": -1.5, "over_all": 0.0, "over_teacher": -9.0},
+        {"title": "four bits", "times_smaller": 8.0, "gain_scratch": -0.5, "over_all": 0.0, "over_teacher": -8.0},
+        {"title": "whole", "times_smaller": 1.0, "gain_scratch": 2.0, "over_all": 2.0, "over_teacher": -6.0},
+    ]
+    said = answer("simple model", [{**row, "accuracy": 60.0} for row in rows])
+    assert "four bits, 8.0 times smaller than the teacher, −8.00 beside it" in said
+
+
+def test_the_answer_on_accuracy_counts_what_is_significant(objectives):
+    rows = records(objectives[(objectives["objective"] == "accuracy") & (objectives["student"] == "lenet")])
+    certain = [{**row, "gain_scratch": 1.0, "p_adjusted_scratch": 0.01} for row in rows[:2]]
+    unsure = [{**row, "gain_scratch": 3.0, "p_adjusted_scratch": 0.2} for row in rows[2:3]]
+    said = answer("accuracy", certain + unsure)
+    assert said.startswith("Significantly above training from scratch: 2 of 3 methods; below: 0. Highest: ")
+    assert said.endswith("+3.00.")
+
+
+def test_objectives_survive_being_written(study, objectives, tmp_path):
+    path = tmp_path / "objectives.csv"
+    path.write_text(objectives.to_csv(index=False))
+    pd.testing.assert_frame_equal(read_table(path), objectives, check_dtype=False)
+
+
 def test_all_files_of_the_comparison_are_written(study):
     config, results = study
     write_gains(config, results)
     names = {path.name for path in (results / "gains").iterdir()}
     figures = {f"{name}.{kind}" for name in GAIN_FIGURES for kind in ("svg", "png")}
-    assert names == {"gains.csv", "gains.md", "survey-claims.csv", "survey-claims.md", *figures}
+    assert names == {
+        "gains.csv",
+        "gains.md",
+        "objectives.csv",
+        "objectives.md",
+        "survey-claims.csv",
+        "survey-claims.md",
+        *figures,
+    }
 
 
 def test_the_surveys_claims_are_judged_by_tests_and_not_by_their_mean(study):

@@ -13,6 +13,7 @@ rule compare_methods:
             labels={"shows": "every method"},
         ),
         text="<results>/gains/gains.md",
+        objectives=multiext("<results>/gains/objectives", ".csv", ".md"),
         claims=[f"<results>/gains/survey-claims.{kind}" for kind in ("csv", "md") if HAS_SURVEY_CLAIMS],
         svg=[
             report(

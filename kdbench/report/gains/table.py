@@ -204,15 +204,20 @@ HOW_TO_READ = (
 
 
 def write_gains(config: Config, results: Path) -> None:
-    """Write gains.{csv,md} and the figures over_scratch, over_vanilla, cost and data into ``results``/gains."""
+    """Write {gains,objectives}.{csv,md} and the figures over_*, cost and data into ``results``/gains."""
     from kdbench.report.gains.cost import draw_cost
     from kdbench.report.gains.limited_data import draw_data
+    from kdbench.report.gains.objectives import objective_markdown, objective_table
     from kdbench.report.gains.over_baseline import draw_gains
     from kdbench.report.survey.claims import write_survey_claims
 
-    folder, table = results / "gains", gain_table(config, read_results(results))
+    frame = read_results(results)
+    folder, table = results / "gains", gain_table(config, frame)
     write_text(folder / "gains.csv", table.to_csv(index=False, lineterminator="\n"))
     write_text(folder / "gains.md", gain_markdown(config, table))
+    objectives = objective_table(config, table, frame)
+    write_text(folder / "objectives.csv", objectives.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "objectives.md", objective_markdown(config, objectives))
     if has_claims_on([lesson.method for lesson in Plan(config).lessons]):
         write_survey_claims(config, results)
     for baseline in BASELINES:

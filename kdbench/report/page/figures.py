@@ -13,6 +13,7 @@ from PIL import Image
 from kdbench.config import Config
 from kdbench.errors import KdbenchError
 from kdbench.report.figures.gallery import nothing_to_show
+from kdbench.report.gains.objectives import QUESTIONS, answers, read_table
 from kdbench.report.page.cells import number, read_rows
 from kdbench.variations import GROUPS
 
@@ -58,11 +59,12 @@ class Plot:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a comparison says: a paragraph, figures, and the files behind them."""
+    """What a comparison says: a paragraph, answers to questions, figures, and the files behind them."""
 
     group: str
     heading: str
     text: str
+    answers: list[tuple[str, str, list[str]]]  # an objective, its question, an answer a student
     plots: list[Plot]
     files: list[str]
 
@@ -165,6 +167,7 @@ def findings(results: Path) -> list[Findings]:
                     group=group,
                     heading=HEADINGS[group],
                     text=" ".join(text.read_text(encoding="utf-8").split("\n\n", 1)[0].split()),
+                    answers=objective_answers(folder / "objectives.csv"),
                     plots=[
                         Plot(name, caption, picture(folder / f"{name}.svg", group))
                         for name, caption in PLOTS[group].items()
@@ -178,6 +181,16 @@ def findings(results: Path) -> list[Findings]:
                 )
             )
     return found
+
+
+def objective_answers(table: Path) -> list[tuple[str, str, list[str]]]:
+    """What the methods of each of the survey's objectives answer to its question; nothing where there are none."""
+    if not table.exists():
+        return []
+    said: dict[str, list[str]] = {}
+    for objective, student, _, text in answers(read_table(table)):
+        said.setdefault(objective, []).append(f"{student}: {text}")
+    return [(objective, QUESTIONS[objective], texts) for objective, texts in said.items()]
 
 
 def tried_with_fewer_images(gains: Path) -> bool:

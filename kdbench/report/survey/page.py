@@ -11,7 +11,7 @@ from kdbench.files import write_text
 from kdbench.paper.survey import read_survey, work_name
 from kdbench.recipes.survey import STAGES, Survey, choices
 from kdbench.report.survey.tables import survey_tables
-from kdbench.report.survey.techniques import techniques
+from kdbench.report.survey.techniques import objectives, techniques
 from kdbench.report.text_table import DASH, markdown_table
 
 STUDIES = Path("results/reference")  # what was published
@@ -21,7 +21,8 @@ MARK = re.compile(r"<!-- methods (?P<part>[^>]*?) -->.*?<!-- end -->", re.DOTALL
 def parts() -> dict[str, str]:
     """Markdown of each part by its name: the tables, the claims, the choices that a recipe states."""
     tables = {name: table.markdown().strip() for name, table in survey_tables().items()}
-    return tables | {"claims": claims(), "choices": choice_table(), "techniques": techniques(STUDIES)}
+    measured = {"objectives": objectives(STUDIES), "techniques": techniques(STUDIES)}
+    return tables | {"claims": claims(), "choices": choice_table()} | measured
 
 
 def claims() -> str:

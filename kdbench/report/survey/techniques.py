@@ -18,6 +18,32 @@ COMPARED = {
 Row = dict[str, Any]
 
 
+def objectives(studies: Path) -> str:
+    """What techniques of each objective of the survey answer to its question, a line a published study and student."""
+    from kdbench.report.gains.objectives import QUESTIONS, answers, read_table
+
+    lines: dict[str, list[list[str]]] = {objective: [] for objective in QUESTIONS}
+    for folder in published_studies(studies):
+        if (path := folder / "gains" / "objectives.csv").is_file():
+            for objective, student, number, said in answers(read_table(path)):
+                lines[objective].append([data_of(folder), student, str(number), said])
+    return "\n\n".join(
+        f"**{objective.capitalize()}.** {QUESTIONS[objective]}\n\n"
+        + markdown_table(["Data", "Student", "Methods", "What came out"], rows, "llrl")
+        for objective, rows in lines.items()
+        if rows
+    )
+
+
+def published_studies(studies: Path) -> list[Path]:
+    return sorted(studies.glob("*-survey"))
+
+
+def data_of(study: Path) -> str:
+    """What a published study of techniques learns from, as its folder is called."""
+    return study.name.removesuffix("-survey")
+
+
 def techniques(studies: Path) -> str:
     """The baselines, then a section a recipe that runs: its source, in what it differs, what came out."""
     rows, results = published(studies, "gains/gains.csv"), published(studies, "results.csv")
@@ -32,10 +58,10 @@ def techniques(studies: Path) -> str:
 def published(studies: Path, name: str) -> list[Row]:
     """The rows of the CSV file ``name`` of all published studies of techniques, each with its ``study``."""
     rows: list[Row] = []
-    for folder in sorted(studies.glob("*-survey")):
+    for folder in published_studies(studies):
         if (path := folder / name).is_file():
             with path.open(encoding="utf-8", newline="") as stream:
-                rows += [{**row, "study": folder.name.removesuffix("-survey")} for row in csv.DictReader(stream)]
+                rows += [{**row, "study": data_of(folder)} for row in csv.DictReader(stream)]
     return rows
 
 
