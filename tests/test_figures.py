@@ -19,7 +19,7 @@ from kdbench.report.figures.curves import draw_accuracy, draw_loss
 from kdbench.report.figures.draw import DRAWINGS, draw_figure
 from kdbench.report.figures.examples import write_examples
 from kdbench.report.figures.gallery import draw_examples
-from kdbench.report.figures.spread import gains
+from kdbench.report.figures.spread import gains, spread_data
 from kdbench.report.style import house_style, known_methods, method_look
 from tests.synthetic_study import CLASSES, TEST_IMAGES, students, study_config, write_study
 
@@ -312,6 +312,9 @@ def test_a_gain_of_one_seed_stands_beside_the_chance_of_the_students_other_runs(
     assert peer.chance == pytest.approx(stats.t.ppf(0.975, 2) * np.sqrt(vanilla))
     assert np.isnan(found["mobilenet: TSP over scratch"].chance)
     assert "borrowed" in words(draw(6, config)) and not found["alexnet: vanilla over scratch"].borrowed
+    told = spread_data(config, config.results).set_index("gain")["shows"]
+    assert told["alexnet: TSP over scratch"] == (peer.chance < 9.26)
+    assert told["mobilenet: TSP over scratch"] is None
 
 
 def test_figure_6_has_room_for_its_whole_legend(tmp_path):

@@ -13,6 +13,7 @@ from kdbench.report.statistics import (
     mcnemar_p,
     paired_difference,
     pooled,
+    power,
     sample,
     seeds_needed,
 )
@@ -112,6 +113,23 @@ def test_seeds_needed_are_the_textbooks():
     assert seeds_needed(1e-6, 1.0) is None
     assert seeds_needed(1.0, 0.0) is None
     assert seeds_needed(1.0, float("nan")) is None
+
+
+def test_seeds_needed_of_large_effects_are_those_of_drawn_studies():
+    random = np.random.default_rng(3)
+    for size in (1.9, 3.0, 4.47, 6.0, 12.0):
+        needed = seeds_needed(size, 1.0)
+
+        def seen(n, size=size):
+            return np.mean(stats.ttest_1samp(random.normal(size, 1.0, (20_000, n)), 0, axis=1).pvalue < 0.05)
+
+        assert seen(needed) > 0.79
+        assert needed == 2 or seen(needed - 1) < 0.81
+
+
+def test_power_is_a_number_however_far_the_mean_lies():
+    sizes = np.geomspace(0.2, 60, 80)
+    assert all(0 <= power(size, n, sides) <= 1 for size in sizes for n in (2, 3, 5, 40) for sides in (1, 2))
 
 
 def test_what_was_not_tested_stays_so_and_does_not_count():

@@ -22,10 +22,11 @@ def fuse(
 ) -> Tensor:
     """Log of the mean probability that the members' machines give, float64 [N, classes].
 
-    Each machine (radial basis functions, scikit-learn's defaults, on standardised embeddings) learns from at most
-    ``most_images`` training images, since its time grows with their square; its scores become probabilities by a
-    softmax over its one-against-rest distances.
+    Each member's machines, one a class against the rest (radial basis functions, scikit-learn's defaults, on
+    standardised embeddings), learn from at most ``most_images`` training images, since their time grows with the square
+    of that; their scores become probabilities by a softmax over the distances to their boundaries.
     """
+    from sklearn.multiclass import OneVsRestClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
@@ -37,8 +38,9 @@ def fuse(
         member.eval().watch(["embedding"])
         known = all_features(member, "embedding", training.images[torch.from_numpy(chosen)], device)
         asked = all_features(member, "embedding", images, device)
-        machine = make_pipeline(StandardScaler(), SVC(decision_function_shape="ovr"))
+        machine = make_pipeline(StandardScaler(), OneVsRestClassifier(SVC()))
         machine.fit(known.float().numpy(), labels[chosen])
+        # SVC's own "ovr" scores are votes of one-against-one machines, however it is asked.
         distances = np.asarray(machine.decision_function(asked.float().numpy()))
         if distances.ndim == 1:  # of two classes, the distance to the second
             distances = np.stack([-distances, distances], axis=1)

@@ -110,24 +110,28 @@ def seeds_needed(effect: float, sd: float, test: str = "above") -> int | None:
     "comparable", on neither side, where there is no difference. None where there is no spread to go by, no effect, or
     more than 10,000 would be needed.
     """
-    from statsmodels.stats.power import TTestPower
-
     if not effect or not sd > 0:
         return None
-    size, power = abs(effect) / sd, TTestPower().power
-    alternative = "larger" if test in ("no worse", "comparable") else "two-sided"
+    size, sides = abs(effect) / sd, 1 if test in ("no worse", "comparable") else 2
     # Comparable: both one-sided tests must see it, each of which fails as often.
     enough = 1 - (1 - POWER) / 2 if test == "comparable" else POWER
     low, high = 2, 2
-    while power(size, high, LEVEL, alternative=alternative) < enough:
+    while power(size, high, sides) < enough:
         low, high = high + 1, 2 * high
         if low > MOST_SEEDS:
             return None
     while low < high:
         middle = (low + high) // 2
-        seen = power(size, middle, LEVEL, alternative=alternative)
-        low, high = (low, middle) if seen >= enough else (middle + 1, high)
+        low, high = (low, middle) if power(size, middle, sides) >= enough else (middle + 1, high)
     return low
+
+
+def power(size: float, n: int, sides: int) -> float:
+    """The power of a t-test at the 5 % level, of one or two ``sides``, of ``n`` values whose mean is ``size`` spreads.
+
+    To see it on the side where it is: statsmodels adds the other side, and gives NaN where the mean is far from 0.
+    """
+    return float(stats.nct.sf(stats.t.ppf(1 - LEVEL / sides, n - 1), n - 1, size * math.sqrt(n)))
 
 
 def chance_between(first: Sample, second: Sample) -> float:

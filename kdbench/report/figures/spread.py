@@ -91,10 +91,11 @@ def spread_data(config: Config, results: Path) -> pd.DataFrame:
             gain.ours.high,
             gain.chance,
             gain.borrowed,
+            None if np.isnan(gain.chance) else gain.shows,
         )
         for gain in gains(config, results)
     ]
-    columns = ["gain", "paper", "n", "ours", "low", "high", "chance", "borrowed"]
+    columns = ["gain", "paper", "n", "ours", "low", "high", "chance", "borrowed", "shows"]
     return pd.DataFrame(rows, columns=columns).round(DECIMALS)
 
 

@@ -1,8 +1,9 @@
 """What a technique is held against: the baselines of as much training on as many images, and a control of its own.
 
-A baseline is that for as many epochs as the student learned for, where the study has it: a method whose students go on
-from vanilla distillation is held against vanilla distillation that goes on too. From fewer images it is that from as
-few, or none. A control is what the technique's source compares with: soft labels with hard ones of the same images.
+A baseline is that for as many epochs as the student learned for, where the study has it: a method whose students go
+on from vanilla distillation is held against vanilla distillation that goes on too. From fewer images it is that from
+as few, or none; of images that were made there is none. A control is what the technique's source compares with: soft
+labels with hard ones of the same images.
 """
 
 from collections.abc import Iterator
@@ -43,6 +44,8 @@ def techniques(plan: Plan) -> Iterator[Technique]:
 
 def baseline_of(plan: Plan, frame: pd.DataFrame, baseline: str, technique: Technique) -> str | None:
     """The baseline's finished run from as many images, for as many epochs if there is one; None without."""
+    if technique.run.lesson.images.made_by:
+        return None
     stands = {lesson.method for lesson in plan.lessons if baseline in (lesson.method, lesson.baseline)}
     own = technique.run.lesson.images.fraction
     runs = [plan.only_run(method, technique.student) for method in sorted(stands)]
@@ -66,7 +69,12 @@ def finished(frame: pd.DataFrame, run: str) -> bool:
 
 
 def epochs(plan: Plan, frame: pd.DataFrame, run: PlannedRun) -> int:
-    """For how many epochs a run's learners have learned in the end: those of a run that they go on from count."""
+    """For how many epochs a run's learners have learned in the end: those of a run that they go on from count.
+
+    Of networks that answer together, the epochs of all.
+    """
+    if run.fused_runs:
+        return sum(epochs(plan, frame, plan.runs[name]) for name in run.fused_runs)
     own = frame.loc[frame["run"] == run.name, "epochs"].max()  # NaN where it is not finished
     before = plan.runs.get(run.starts_from or "")
     goes_on = before is not None and set(run.learners) <= set(before.learners)

@@ -43,7 +43,9 @@ def draw_gains(config: Config, table: pd.DataFrame, baseline: str) -> Figure:
     lessons = {lesson.method: lesson for lesson in Plan(config).lessons}
     students = [student.name for student in config.students if student.name in set(shown["student"])]
     height = HEAD + ROW * len(order) + FOOT
-    note = "Bars: 95 % intervals over seeds. Filled: significant after adjustment for the number of methods."
+    note = (
+        "Bars: 95 % intervals over seeds. Filled, or starred: significant after adjustment for the number of methods."
+    )
     with house_style():
         figure, share = new_figure(PAGE, height, study_note(config, note))
         whole = height / (1 - share)
@@ -74,14 +76,14 @@ def draw_student(axes: Axes, rows: pd.DataFrame, order: list[str]) -> None:
             continue
         row = by_method[method]
         color = ABOVE if row["gain"] >= 0 else BELOW
+        sure = row["p_adjusted"] < LEVEL
         if row["gain"] < low:
-            text = f"◂ {row['gain']:.0f}".replace("-", "−")
+            text = f"◂ {row['gain']:.0f}{'*' if sure else ''}".replace("-", "−")
             at = axes.get_yaxis_transform()
             axes.text(0.02, height, text, transform=at, color=color, fontsize=SMALL - 1.5, va="center", ha="left")
             continue
         if pd.notna(row["low"]):
             axes.plot([row["low"], row["high"]], [height, height], color=color, linewidth=0.8)
-        sure = row["p_adjusted"] < LEVEL
         fill = color if sure else "white"
         dot: dict[str, Any] = {"markerfacecolor": fill, "markersize": 3, "markeredgewidth": 0.8}
         axes.plot(row["gain"], height, "o", color=color, **dot)

@@ -4,15 +4,16 @@ from typing import Any
 
 from kdbench.report.claims import VERDICTS
 from kdbench.report.page.cells import Cell, number, p_value, points
-from kdbench.report.survey.claims import measured
+from kdbench.report.survey.claims import BY_SIZE, measured
 from kdbench.report.text_table import DASH, interval
 
-SYMBOLS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "not tested": DASH}
+SYMBOLS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "not tested": DASH, BY_SIZE: "="}
 
 
 def verdict_counts(claims: list[dict[str, str]]) -> list[dict[str, Any]]:
     found = [claim["verdict"] for claim in claims]
-    return [{"name": name, "symbol": SYMBOLS[name], "count": found.count(name)} for name in VERDICTS]
+    names = [*VERDICTS, *([BY_SIZE] if BY_SIZE in found else [])]
+    return [{"name": name, "symbol": SYMBOLS[name], "count": found.count(name)} for name in names]
 
 
 def claim_rows(claims: list[dict[str, str]]) -> list[dict[str, Any]]:
