@@ -279,8 +279,9 @@ def test_the_answer_to_the_question_of_size_is_the_smallest_model_that_keeps_its
         {"title": "four bits", "times_smaller": 8.0, "gain_scratch": -0.5, "over_all": 0.0, "over_teacher": -8.0},
         {"title": "whole", "times_smaller": 1.0, "gain_scratch": 2.0, "over_all": 2.0, "over_teacher": -6.0},
     ]
-    said = answer("simple model", [{**row, "accuracy": 60.0} for row in rows])
-    assert "four bits, 8.0 times smaller than the teacher, −8.00 beside it" in said
+    more = {"accuracy": 60.0, "low_scratch": -2.0, "high_scratch": 1.0}
+    said = answer("simple model", [{**row, **more} for row in rows])
+    assert "four bits, 8.0 times smaller than the teacher; −0.50 beside scratch (−2.00 to +1.00), −8.00 beside" in said
 
 
 def test_the_answer_on_accuracy_counts_what_is_significant(objectives):

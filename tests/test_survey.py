@@ -13,7 +13,7 @@ from kdbench.recipes.schema import Recipe, read_recipe, recipe_names
 from kdbench.recipes.survey import STAGES, Survey, choices, choices_of, filters
 from kdbench.report.survey import method_list, tables
 from kdbench.report.survey import words as survey_words
-from kdbench.report.survey.page import up_to_date
+from kdbench.report.survey.page import claims, up_to_date
 from kdbench.report.survey.tables import COLUMNS, claimed, table_lines
 from kdbench.report.survey.techniques import techniques
 from kdbench.report.survey.words import words
@@ -199,29 +199,45 @@ def test_the_page_of_techniques_says_what_recipes_and_published_studies_say():
 def test_a_technique_is_said_to_help_where_that_is_significant(tmp_path):
     folder = tmp_path / "digits-survey" / "gains"
     folder.mkdir(parents=True)
-    names = ["recipe", "title", "student", "fraction", "accuracy", "bytes"]
-    names += [
-        f"{column}_{baseline}" for baseline in ("scratch", "vanilla", "control") for column in ("gain", "p_adjusted")
-    ]
+    columns = ["gain", "p_adjusted", "low", "high"]
+    names = ["recipe", "method", "title", "student", "fraction", "accuracy", "bytes", "n", "epochs"]
+    names += [f"{column}_{baseline}" for baseline in ("scratch", "vanilla", "control") for column in columns]
     rows = [
-        ["conditional", "Conditional", "lenet", "1.0", "95.0", "4000", "0.5", "0.4", "2.0", "0.01", "1.5", "0.06"],
-        ["conditional", "Conditional", "resnet8", "1.0", "90.0", "4000", "-1.0", "0.04", "1.0", "0.3", "", ""],
+        ["conditional", "conditional", "Conditional", "lenet", "1.0", "95.0", "4000", "3", "5"]
+        + ["0.5", "0.4", "-0.5", "1.5", "2.0", "0.01", "1.0", "3.0", "1.5", "0.06", "", ""],
+        ["conditional", "conditional", "Conditional", "resnet8", "1.0", "90.0", "4000", "3", "5"]
+        + ["-1.0", "0.04", "-1.5", "-0.5", "1.0", "0.3", "", "", "", "", "", ""],
+        # What it is compared with is no method of its own.
+        ["conditional", "soft-labels-only", "Soft labels only", "lenet", "1.0", "93.5", "4000", "3", "5"]
+        + ["-1.0", "0.01", "", "", "0.5", "0.01", "", "", "", "", "", ""],
     ]
     (folder / "gains.csv").write_text("\n".join(",".join(row) for row in [names, *rows]) + "\n")
     (folder.parent / "results.csv").write_text(
-        "run,method,learner,test_accuracy\nteacher,teacher,teacher,98.5\n"
-        "specialists,specialists,together,90\nspecialists,specialists,together,91\n"
+        "run,method,learner,test_accuracy\nteacher,teacher,teacher,98.5\nspecialist-1,specialist-1,teacher,40\n"
+        "specialists,specialists,together,98.9\nspecialists,specialists,together,98.7\n"
     )
     text = techniques(tmp_path)
-    assert re.search(r"\| digits \| lenet +\| +– \| +– \| +98.50 \|", text)
-    assert re.search(r"answer together.*\n\n.*\n.*\n\| .* \| digits \| +2 \| +90.50 \|", text)
-    assert (
-        "- Beside training from scratch: helped in 0, cost in 1 (resnet8 on digits), no difference seen in 1." in text
+    assert re.search(r"\| digits \| lenet +\| +– \| +– \| +– \| +– \| +98.50 \|", text)
+    assert re.search(r"answer together.*\n\n.*\n.*\n\| .* \| digits \| +2 \| +98.80 \| +98.50 \| +\+0.30 \|", text)
+    assert "- Beside training from scratch: helped in 0, cost in 1 (resnet8 on digits), not decided in 1." in text
+    assert "- Beside vanilla distillation: helped in 1 (lenet on digits), cost in 0, not decided in 1." in text
+    assert "- Beside its control: helped in 0, cost in 0, not decided in 1." in text
+    assert re.search(r"\| lenet +\| +95.00 \| +\+0.50 ± 1.00 \| +\+2.00\\\* ± 1.00 \| +\+1.50 \|", text)
+    assert re.search(r"\| resnet8 +\| +90.00 \| +−1.00\\\* ± 0.50 \| +\+1.00 \| +– \|", text)
+
+
+def test_the_surveys_sentences_have_the_published_verdicts(tmp_path):
+    folder = tmp_path / "digits-survey" / "gains"
+    folder.mkdir(parents=True)
+    (folder / "survey-claims.csv").write_text(
+        "id,learner,verdict\nless-data,lenet,reproduced\nless-data,alexnet,undecided\neight-bits,,not tested\n"
     )
-    assert "- Beside vanilla distillation: helped in 1 (lenet on digits), cost in 0, no difference seen in 1." in text
-    assert "- Beside its control: helped in 0, cost in 0, no difference seen in 1." in text
-    assert re.search(r"\| lenet +\| +95.00 \| +\+0.50 \| +\+2.00\\\* \| +\+1.50 \|", text)
-    assert re.search(r"\| resnet8 +\| +90.00 \| +−1.00\\\* \| +\+1.00 \| +– \|", text)
+    lines = claims(tmp_path).splitlines()
+    assert lines[0].rstrip(" |").endswith("digits")
+    [found] = [line for line in lines if "is not decreased with fewer input data" in line]
+    assert "lenet: reproduced, alexnet: undecided" in found
+    [found] = [line for line in lines if "8 bits precision CNN" in line]
+    assert found.rstrip(" |").endswith("not tested")
 
 
 def test_a_part_that_there_is_not_is_refused_by_name():

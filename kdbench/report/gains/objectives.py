@@ -19,7 +19,7 @@ from kdbench.recipes.survey import choices
 from kdbench.report.gains.baselines import BASELINES
 from kdbench.report.statistics import LEVEL
 from kdbench.report.study_notes import study_line
-from kdbench.report.text_table import DASH, markdown_table, points, records, signed
+from kdbench.report.text_table import DASH, interval, markdown_table, points, records, signed
 from kdbench.wording import counted
 
 Row = dict[str, Any]
@@ -39,7 +39,7 @@ ORDER = {
 }
 
 QUESTIONS = {
-    "simple model": "How much smaller than the teacher is a student that keeps its accuracy?",
+    "simple model": "How much smaller than its teacher is a student that loses little beside training from scratch?",
     "limited data": "How much is lost where most of the training images are missing?",
     "learning time": "Is more learned in as many epochs, and at what cost?",
     "accuracy": "Is a student more accurate than by training from scratch?",
@@ -90,9 +90,11 @@ def smallest(rows: list[Row]) -> str:
     if not kept:
         return f"None keeps within {NEAR:g} point of training from scratch."
     best = max(kept, key=lambda row: (row["times_smaller"], row["accuracy"]))
+    reach = interval(best["low_scratch"], best["high_scratch"])
     return (
-        f"Smallest that keeps within {NEAR:g} point of training from scratch: {best['title']}, "
-        f"{best['times_smaller']:.1f} times smaller than the teacher, {points(best['over_teacher'])} beside it."
+        f"Smallest whose mean keeps within {NEAR:g} point of training from scratch: {best['title']}, "
+        f"{best['times_smaller']:.1f} times smaller than the teacher; {signed(learned(best))} beside scratch"
+        f"{'' if reach == DASH else f' ({reach})'}, {signed(best['over_teacher'])} beside the teacher."
     )
 
 

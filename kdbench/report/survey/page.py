@@ -11,7 +11,7 @@ from kdbench.files import write_text
 from kdbench.paper.survey import read_survey, work_name
 from kdbench.recipes.survey import STAGES, Survey, choices
 from kdbench.report.survey.tables import survey_tables
-from kdbench.report.survey.techniques import objectives, techniques
+from kdbench.report.survey.techniques import objectives, published, techniques
 from kdbench.report.text_table import DASH, markdown_table
 
 STUDIES = Path("results/reference")  # what was published
@@ -22,16 +22,28 @@ def parts() -> dict[str, str]:
     """Markdown of each part by its name: the tables, the claims, the choices that a recipe states."""
     tables = {name: table.markdown().strip() for name, table in survey_tables().items()}
     measured = {"objectives": objectives(STUDIES), "techniques": techniques(STUDIES)}
-    return tables | {"claims": claims(), "choices": choice_table()} | measured
+    return tables | {"claims": claims(STUDIES), "choices": choice_table()} | measured
 
 
-def claims() -> str:
-    """The sentences of section VII, each with the recipes that do what it speaks of."""
+def claims(studies: Path) -> str:
+    """The sentences of section VII, each with the recipes that do what it speaks of and the published verdicts."""
+    judged = published(studies, "gains/survey-claims.csv")
+    names = list(dict.fromkeys(row["study"] for row in judged))
     rows = []
     for claim in read_survey().claims:
         number = DASH if claim.number is None else f"{claim.number:g} {claim.counts}"
-        rows.append([claim.section, f'"{claim.text}"', work_name(claim.work), number, ", ".join(claim.recipes)])
-    return markdown_table(["Section", "The survey says", "Work", "Number", "Recipe"], rows, "lllll")
+        verdicts = [
+            ", ".join(
+                f"{row['learner']}: {row['verdict']}" if row["learner"] else row["verdict"]
+                for row in judged
+                if (row["study"], row["id"]) == (name, claim.id)
+            )
+            for name in names
+        ]
+        recipes = ", ".join(claim.recipes)
+        rows.append([claim.section, f'"{claim.text}"', work_name(claim.work), number, recipes, *verdicts])
+    headers = ["Section", "The survey says", "Work", "Number", "Recipe", *names]
+    return markdown_table(headers, rows, "l" * len(headers))
 
 
 def choice_table() -> str:

@@ -1,9 +1,12 @@
 """What was measured of each technique, in words and a table: from the published studies' gains and the recipes."""
 
 import csv
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from kdbench.recipes.lesson import Lesson
 from kdbench.recipes.schema import Recipe, read_recipe, recipe_names
 from kdbench.report.statistics import LEVEL
 from kdbench.report.style import line_label
@@ -15,6 +18,7 @@ COMPARED = {
     "vanilla": "Beside vanilla distillation",
     "control": "Beside its control",
 }
+NAMED = {"scratch": "scratch", "vanilla": "vanilla", "control": "its control"}
 Row = dict[str, Any]
 
 
@@ -66,35 +70,55 @@ def published(studies: Path, name: str) -> list[Row]:
 
 
 def baselines(rows: list[Row], results: list[Row]) -> str:
-    """What every gain is to be read beside: the accuracies of the teacher and of each student's baselines."""
+    """What every gain is to be read beside: the teacher's accuracy and each student's baselines, with their seeds."""
     teachers = {row["study"]: float(row["test_accuracy"]) for row in results if row["run"] == "teacher"}
-    known = {(row["study"], row["student"], row["recipe"]): f"{float(row['accuracy']):.2f}" for row in rows}
+    known = {
+        (row["study"], row["student"], row["method"]): (f"{float(row['accuracy']):.2f}", row["n"], row["epochs"])
+        for row in rows
+    }
     students = dict.fromkeys((row["study"], row["student"]) for row in rows)
     cells = [
         [
             study,
             student,
-            *(known.get((study, student, recipe), DASH) for recipe in ("scratch", "vanilla")),
+            *known.get((study, student, "scratch"), (DASH,) * 3)[1:],
+            *(known.get((study, student, method), (DASH,))[0] for method in ("scratch", "vanilla")),
             f"{teachers[study]:.2f}" if study in teachers else DASH,
         ]
         for study, student in students
     ]
-    table = markdown_table(["Data", "Student", "From scratch", "Vanilla distillation", "Teacher"], cells, "llrrr")
+    headers = ["Data", "Student", "Seeds", "Epochs", "From scratch", "Vanilla distillation", "Teacher"]
+    table = markdown_table(headers, cells, "llrrrrr")
     about = "Where vanilla distillation costs a student much, most of what is gained over it is what it had cost."
     return f"## The baselines\n\n{about}\n\n{table}"
 
 
 def together(recipe: Recipe, results: list[Row]) -> list[list[str]]:
-    """A line for each method of a recipe in which trained networks answer together, which is no student's result."""
+    """A line for each method of a recipe in which trained networks answer together, beside the best of them alone."""
     fused = [lesson for lesson in recipe.lessons if lesson.learners == "together"]
     lines = []
     for lesson in fused:
         for study in dict.fromkeys(row["study"] for row in results):
             found = [row for row in results if row["study"] == study and row["method"] == lesson.method]
             if found:
-                accuracy = sum(float(row["test_accuracy"]) for row in found) / len(found)
-                lines.append([line_label(lesson), study, str(len(found)), f"{accuracy:.2f}"])
+                accuracy = mean_accuracy(found)
+                best = max(mean_accuracy(own) for own in members(lesson, results, study))
+                cells = [str(len(found)), f"{accuracy:.2f}", f"{best:.2f}", signed(accuracy - best)]
+                lines.append([line_label(lesson), study, *cells])
     return lines
+
+
+def mean_accuracy(rows: list[Row]) -> float:
+    return sum(float(row["test_accuracy"]) for row in rows) / len(rows)
+
+
+def members(lesson: Lesson, results: list[Row], study: str) -> Iterator[list[Row]]:
+    """The rows of each network that answers in ``lesson``, alone."""
+    assert lesson.fuse is not None
+    named = [re.compile(re.sub(r"\\{\w+\\}", r"\\w+", re.escape(run))) for run in lesson.fuse.members]
+    alone = [row for row in results if row["study"] == study and any(run.fullmatch(row["run"]) for run in named)]
+    for run in dict.fromkeys(row["run"] for row in alone):
+        yield [row for row in alone if row["run"] == run]
 
 
 def section(recipe: Recipe, rows: list[Row], together: list[list[str]]) -> str:
@@ -104,27 +128,35 @@ def section(recipe: Recipe, rows: list[Row], together: list[list[str]]) -> str:
     if not rows and not together:
         return "\n\n".join([*parts, "Not measured yet: in no published study."])
     if any(row[f"p_adjusted_{other}"] for row in rows for other in COMPARED):
-        parts.append(helped(rows))
-    headers = ["Method", "Data", "Student", "Accuracy", "Over scratch", "Over vanilla", "Over its control", "kB"]
+        parts.append(helped(techniques_own(recipe, rows)))
+    others = [other for other in COMPARED if other != "control" or any(row["gain_control"] for row in rows)]
+    headers = ["Method", "Data", "Student", "Accuracy", *(f"Over {NAMED[other]}" for other in others), "kB"]
     cells = [
         [
             row["title"],
             row["study"],
             row["student"],
             f"{float(row['accuracy']):.2f}",
-            gain(row, "scratch"),
-            gain(row, "vanilla"),
-            gain(row, "control"),
+            *(gain(row, other) for other in others),
             f"{float(row['bytes']) / 1000:.1f}",
         ]
         for row in rows
     ]
     if cells:
-        parts.append(markdown_table(headers, cells, "lllrrrrr"))
+        parts.append(markdown_table(headers, cells, "lll" + "r" * (len(headers) - 3)))
     if together:
         parts.append("Trained networks that answer together, in place of one student:")
-        parts.append(markdown_table(["Method", "Data", "Seeds", "Accuracy"], together, "llrr"))
+        headers = ["Method", "Data", "Seeds", "Accuracy", "Best of them alone", "Difference"]
+        parts.append(markdown_table(headers, together, "llrrrr"))
     return "\n\n".join(parts)
+
+
+def techniques_own(recipe: Recipe, rows: list[Row]) -> list[Row]:
+    """The rows of a recipe's methods without those that only serve to compare: controls, and baselines of its own."""
+    compared_with = {lesson.control for lesson in recipe.lessons} | {
+        lesson.method for lesson in recipe.lessons if lesson.baseline
+    }
+    return [row for row in rows if row["method"] not in compared_with]
 
 
 def helped(rows: list[Row]) -> str:
@@ -137,7 +169,7 @@ def helped(rows: list[Row]) -> str:
             rest = len(compared) - len(better) - len(worse)
             lines.append(
                 f"- {words}: helped in {len(better)}{places(better)}, cost in {len(worse)}{places(worse)}, "
-                f"no difference seen in {rest}."
+                f"not decided in {rest}."
             )
     return "Did it help?\n\n" + "\n".join(lines)
 
@@ -157,4 +189,10 @@ def gain(row: Row, baseline: str) -> str:
     if not row[f"gain_{baseline}"]:
         return DASH
     p = row[f"p_adjusted_{baseline}"]
-    return signed(float(row[f"gain_{baseline}"])) + ("\\*" if p and float(p) < LEVEL else "")
+    star = "\\*" if p and float(p) < LEVEL else ""
+    reach = (
+        f" ± {(float(row[f'high_{baseline}']) - float(row[f'low_{baseline}'])) / 2:.2f}"
+        if row[f"low_{baseline}"]
+        else ""
+    )
+    return signed(float(row[f"gain_{baseline}"])) + star + reach
