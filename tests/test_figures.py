@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from scipy import stats
 
 from kdbench.errors import KdbenchError
+from kdbench.recipes.schema import known_methods
 from kdbench.report.collect import read_results, write_results
 from kdbench.report.figures.architecture import draw_architecture, student_numbers
 from kdbench.report.figures.curves import draw_accuracy, draw_loss
@@ -20,7 +21,7 @@ from kdbench.report.figures.draw import DRAWINGS, draw_figure
 from kdbench.report.figures.examples import write_examples
 from kdbench.report.figures.gallery import draw_examples
 from kdbench.report.figures.spread import gains, spread_data
-from kdbench.report.style import house_style, known_methods, method_look
+from kdbench.report.style import house_style, method_look
 from tests.synthetic_study import CLASSES, TEST_IMAGES, students, study_config, write_study
 
 NETWORKS = ["alexnet", "lenet", "mobilenet", "resnet20", "resnet18", "resnet110"]

@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 
 from kdbench.errors import KdbenchError
-from kdbench.overlay import read_yaml
 from kdbench.paper.survey import read_survey
-from kdbench.recipes.schema import Recipe, read_recipe
+from kdbench.recipes import schema
+from kdbench.recipes.schema import read_recipe
 from kdbench.report.collect import read_results, write_results
 from kdbench.report.gains.cost import lowest_shown, pareto
 from kdbench.report.gains.limited_data import drawn_as, families
@@ -17,11 +17,21 @@ from kdbench.report.lettering import text_width
 from kdbench.report.style import label_within
 from kdbench.report.survey.claims import survey_claims
 from kdbench.report.text_table import records
-from kdbench.section import check_section
 from tests.conftest import ROOT
 from tests.synthetic_study import study_config, write_study
 
-METHODS = ["scratch", "vanilla", "born-again", "less-data", "zero-shot", "conditional", "quantised", "longer"]
+VANILLA = ROOT / "kdbench/recipes/vanilla.yaml"
+METHODS = [
+    "scratch",
+    "vanilla",
+    "born-again",
+    "less-data",
+    "zero-shot",
+    "conditional",
+    "quantised",
+    "longer",
+    "full-precision",
+]
 SEEDS = [1, 2, 3, 4]
 GAIN_FIGURES = ("over_scratch", "over_vanilla", "cost", "data")
 # Test accuracy by method, and what each further seed adds.
@@ -34,6 +44,7 @@ ACCURACY = {
     "quantised-8": (61.9, 0.35),
     "scratch-longer": (61.0, 0.5),
     "vanilla-longer": (62.5, 0.4),
+    "full-precision-quantised": (62.1, 0.4),
     "zero-shot": (30.0, 2.0),
 }
 
@@ -111,11 +122,26 @@ def test_a_method_is_held_against_the_control_that_its_recipe_names(table):
     assert pd.isna(row(table, "vanilla")["gain_control"])
 
 
-def test_a_control_that_the_recipe_does_not_have_is_refused():
-    values = read_yaml(ROOT / "kdbench/recipes/conditional.yaml")
-    values["lessons"][0]["control"] = "soft-label-only"
+def test_a_control_that_no_recipe_has_is_refused(tmp_path, monkeypatch):
+    recipe = (ROOT / "kdbench/recipes/conditional.yaml").read_text().replace("name: conditional", "name: mine")
+    (tmp_path / "mine.yaml").write_text(recipe.replace("control: soft-labels-only", "control: soft-label-only"))
+    monkeypatch.setattr(schema, "recipe_files", lambda: {"mine": tmp_path / "mine.yaml", "vanilla": VANILLA})
+    for cached in (schema.read_recipe, schema.known_methods):
+        cached.cache_clear()
     with pytest.raises(KdbenchError, match='unknown control "soft-label-only"; did you mean "soft-labels-only"'):
-        check_section(Recipe, values, source="conditional.yaml")
+        schema.read_method("mine")
+    for cached in (schema.read_recipe, schema.known_methods):
+        cached.cache_clear()
+
+
+def test_a_control_may_be_a_method_of_another_recipe():
+    [lesson] = [it for it in schema.read_method("quantised").lessons if it.method == "quantised-8"]
+    assert lesson.control == "full-precision-quantised"
+    [control] = [it for it in schema.read_method("full-precision").lessons if it.method == lesson.control]
+    assert (control.objective, control.starts_from) == (lesson.objective, lesson.starts_from)
+    [lesson] = [it for it in schema.read_method("apprentice").lessons if it.method == "apprentice-b-4"]
+    [control] = [it for it in schema.read_method("full-precision").lessons if it.method == lesson.control]
+    assert (control.objective, control.starts_from) == (lesson.objective, lesson.starts_from)
 
 
 def test_the_cost_of_chosen_weights_is_that_of_the_runs_that_choose_them_too(tmp_path):

@@ -155,7 +155,7 @@ class Lesson(Section):
         None, description="which baseline it is to methods that learn from as many images, for as many epochs"
     )
     control: str | None = Field(
-        None, description="the method that its source compares it with: they differ in one thing"
+        None, description="the method, of this recipe or another, that it is compared with: they differ in one thing"
     )
     tuning: bool = Field(False, description="holds out the validation images and runs on the tuning seeds")
     students_needed: int = 1

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import matplotlib
@@ -15,7 +14,7 @@ from kdbench.config import Config
 from kdbench.files import write_with
 from kdbench.paper.deviations import deviations
 from kdbench.recipes.lesson import Lesson
-from kdbench.recipes.schema import read_recipe, recipe_names
+from kdbench.recipes.schema import known_methods
 from kdbench.report.lettering import cut, plain, text_width, wrap
 
 matplotlib.use("Agg")
@@ -91,12 +90,6 @@ FURTHER_DASHES: tuple[tuple[float, ...], ...] = (
     (6, 4, 2, 4),
 )
 FURTHER_MARKERS = ("P", "X", "p", "h", "<", ">", "8")  # as many as have no divisor in common with the dashes'
-
-
-@cache
-def known_methods() -> tuple[str, ...]:
-    """Every recipe's methods, the same in every study."""
-    return tuple(dict.fromkeys(lesson.method for name in recipe_names() for lesson in read_recipe(name).lessons))
 
 
 def method_look(method: str) -> Look:
