@@ -66,7 +66,10 @@ def test_every_number_quoted_is_that_of_the_published_study(document):
     assert text == up_to_date(text, ROOT / "results/reference")
 
 
-RESULTS = ["README.md", *(f"docs/{page}.md" for page in ("index", "reproduction", "gains", "unsaid", "next-steps", "networks"))]
+RESULTS = [
+    "README.md",
+    *(f"docs/{page}.md" for page in ("index", "reproduction", "gains", "unsaid", "next-steps", "networks")),
+]
 
 
 @pytest.mark.parametrize("document", RESULTS)
