@@ -371,8 +371,12 @@ def contrasted(rng):
     return predicted(np.zeros((3, 5)), own, index=index), predicted(np.zeros((3, 5)), theirs), adapter
 
 
-def test_contrastive_distillation_tells_an_image_from_others_by_what_is_remembered_of_them(contrasted):
+@pytest.mark.parametrize("negatives", [16384, 5])
+def test_contrastive_distillation_tells_an_image_from_others_by_what_is_remembered_of_them(contrasted, negatives):
     student, teacher, adapter = contrasted
+    torch.manual_seed(3)
+    drawn = torch.randperm(8)[:negatives].tolist()
+    assert len({0, 1, 2} & {[0, 1, 2, 0, 1, 2, 0, 1][image] for image in drawn}) > 1
     labels, classes = [0, 2, 1], [0, 1, 2, 0, 1, 2, 0, 1]
     memory = adapter.memory.numpy().copy()
     embedded = [
@@ -381,15 +385,16 @@ def test_contrastive_distillation_tells_an_image_from_others_by_what_is_remember
     ]
     expected = 0.0
     for anchors, remembered in zip(embedded, (memory[1], memory[0]), strict=True):
-        mean = np.mean(np.exp(anchors @ remembered.T / 0.07))
+        mean = np.mean(np.exp(anchors @ remembered[drawn].T / 0.07))
         for anchor, pair, label in zip(anchors, remembered[[6, 2, 1]], labels, strict=True):
-            others = [image for image in range(8) if classes[image] != label]
+            others = [image for image in drawn if classes[image] != label]
             pair_ratio = math.exp(anchor @ pair / 0.07) / mean
             expected -= math.log(pair_ratio / (pair_ratio + len(others))) / 3
             for image in others:
                 ratio = math.exp(anchor @ remembered[image] / 0.07) / mean
                 expected -= math.log(1 - ratio / (ratio + len(others))) / 3
-    found = contrastive.loss(student, torch.tensor(labels), teacher, adapter=adapter)
+    torch.manual_seed(3)
+    found = contrastive.loss(student, torch.tensor(labels), teacher, adapter=adapter, negatives=negatives)
     assert found.item() == pytest.approx(expected, rel=1e-7)
 
 
