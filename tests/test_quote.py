@@ -29,6 +29,7 @@ def studies(tmp_path):
         ("digits/claims.csv id=a verdict", "undecided"),
         ("digits/claims.csv verdict=undecided rows", "2"),
         ('digits/claims.csv verdict="not reproduced" rows', "0"),
+        ("digits/claims.csv verdict=undecided id!=a rows", "1"),
         ("digits/claims.csv table id ours:1", "\n| id  | ours |\n| --- | ---: |\n| a   | -0.1 |\n| b   |  2.0 |\n"),
         ("digits/claims.csv table id=a ours:signed", "\n|  ours |\n| ----: |\n| −0.13 |\n"),
         ("digits/table.md table", "\n| a |\n| - |\n| 1 |\n"),

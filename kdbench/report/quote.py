@@ -4,7 +4,7 @@ A document holds ``<!-- quote FILE ... -->what is quoted<!-- end -->``, FILE bel
 
 - ``digits/claims.csv id=peer-above-scratch-alexnet ours:signed``: one cell, of the row with these values; ``:signed``
   in percentage points with its sign, ``:2`` with as many decimals, ``:p`` as a p-value, without: as it is;
-- ``digits/claims.csv verdict="not reproduced" rows``: how many rows have these values;
+- ``digits/claims.csv verdict="not reproduced" rows``: how many rows have these values; ``p!=""``: another value;
 - ``digits/figures/figure6.csv table gain paper:signed ours:signed``: a table of these columns;
 - ``digits/tables/table2.md table``: a Markdown file's first table; ``paragraph``: its first paragraph.
 """
@@ -43,10 +43,12 @@ def answer(query: str, studies: Path) -> str:
 
 
 def of_rows(query: str, text: str, words: list[str]) -> str:
-    wanted = dict(word.split("=", 1) for word in words if "=" in word)
+    unwanted = dict(word.split("!=", 1) for word in words if "!=" in word)
+    wanted = dict(word.split("=", 1) for word in words if "=" in word and "!=" not in word)
     asked = [word for word in words if "=" not in word]
     rows = list(csv.DictReader(text.splitlines()))
     found = [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
+    found = [row for row in found if all(row.get(name) != value for name, value in unwanted.items())]
     if asked == ["rows"]:
         return str(len(found))
     as_table = asked[:1] == ["table"]
