@@ -338,7 +338,7 @@ def test_the_surveys_claims_are_on_the_page_of_a_study_that_judges_them(tmp_path
         ",".join(COLUMNS) + "\n"
         "one,[1],A < B,a − b,lenet,1 point,2.5,points,1.5,3.5,3.0,0.01,reproduced\n"
         "two,[2],C > D,c − d,,,,,,,,,not tested\n"
-        "three,[2],E < F,bytes of f over those of e,lenet,,3.88,times smaller,,,3.0,,reproduced\n"
+        "three,[2],E < F,bytes of f over those of e,lenet,,3.88,times smaller,,,3.0,,by construction\n"
     )
     write_page(config, tmp_path)
     text = (tmp_path / "report.html").read_text()
@@ -346,7 +346,9 @@ def test_the_surveys_claims_are_on_the_page_of_a_study_that_judges_them(tmp_path
     ours = ["lenet", "✓ reproduced", "1 point", "+2.50", "+1.50 to +3.50", "3", "0.01"]
     assert tested == ["A &lt; B [1]; a − b", *ours]
     assert untested[2] == "– not tested" and untested[3:] == ["–"] * 5
-    assert size[2:] == ["✓ reproduced", "–", "3.9 times smaller", "–", "3", "–"]
+    assert size[2:] == ["= by construction", "–", "3.9 times smaller", "–", "3", "–"]
+    header = text.split("</header>")[0]
+    assert header.index("Verdicts on the survey") < header.index("Verdicts on the paper")
     assert 'href="#survey"' in text and 'href="gains/survey-claims.csv"' in text
 
 
