@@ -195,6 +195,7 @@ def repeated(table):
 
 def test_images_that_were_made_are_held_against_no_images_that_were_not(table):
     made = row(table, "zero-shot")
+    assert made["fraction"] == 0
     assert made[["baseline_scratch", "baseline_vanilla", "gain_scratch", "gain_vanilla"]].isna().all()
 
 

@@ -25,11 +25,12 @@ from kdbench.report.style import (
 
 
 def families(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of techniques that were tried with several shares of the images or a smaller one; a column ``family``.
+    """The rows of techniques that were tried with several shares of the images or a smaller one; with ``family``.
 
     A method's family is its name without a number at the end: vid-20 and vid-100 are of the family vid.
     """
-    named = table.assign(family=[re.sub(r"-\d+$", "", method) for method in table["method"]])
+    real = table[table["fraction"] > 0]
+    named = real.assign(family=[re.sub(r"-\d+$", "", method) for method in real["method"]])
     shares = named.groupby("family")["fraction"]
     limited = (shares.transform("nunique") > 1) | (shares.transform("min") < 1)
     return named[limited & named["accuracy"].notna()]

@@ -50,7 +50,6 @@ def objective_table(config: Config, gains: pd.DataFrame, results: pd.DataFrame) 
     """The rows of ``gains`` under each objective that their recipe states, with COLUMNS."""
     plan = Plan(config)
     stated = {recipe.name: recipe.survey.objectives if recipe.survey else [] for recipe in plan.recipes}
-    made = {lesson.method for lesson in plan.lessons if lesson.images.made_by}
     teacher = results[results["run"] == "teacher"][["test_accuracy", "bytes", "flops"]].mean()
     scratch = {row["student"]: row for row in records(gains[gains["method"] == "scratch"])}
     place = {student: number for number, student in enumerate(plan.students)}
@@ -58,15 +57,13 @@ def objective_table(config: Config, gains: pd.DataFrame, results: pd.DataFrame) 
     for objective in choices("objectives"):
         found: list[Row] = []
         for row in records(gains):
-            fraction = 0.0 if row["method"] in made else row["fraction"]
-            if objective not in stated[row["recipe"]] or (fraction == 1) == (objective == "limited data"):
+            if objective not in stated[row["recipe"]] or (row["fraction"] == 1) == (objective == "limited data"):
                 continue
             beside = scratch.get(row["student"], {"accuracy": float("nan"), "cost": float("nan")})
             found.append(
                 {name: row[name] for name in [*TAKEN, *GAIN]}
                 | {
                     "objective": objective,
-                    "fraction": fraction,
                     "over_teacher": row["accuracy"] - teacher["test_accuracy"],
                     "times_smaller": teacher["bytes"] / row["bytes"],
                     "times_fewer_operations": teacher["flops"] / row["flops"],

@@ -1,10 +1,11 @@
 """Every method of a study in one table: what it gains over training from scratch and over vanilla distillation.
 
-A row a method and student, paired by seed; accuracies are percentages of the test images, gains percentage points with
-their 95 % interval, p-values of t-tests against no gain, adjusted for the number of all of them (Benjamini and
+A row a method and student, paired by seed; accuracies are percentages of the test images, gains percentage points
+with their 95 % interval, p-values of t-tests against no gain, adjusted for the number of all of them (Benjamini and
 Hochberg). ``baseline_scratch``, ``baseline_vanilla`` and ``control`` name the runs that it is held against: see
-kdbench.report.gains.baselines. ``cost`` is the training time in seconds of a run and of all runs it needs, of each the
-least over its seeds, those that tune its weights too, but for the teacher's and the making of images.
+kdbench.report.gains.baselines. ``fraction`` is the share of the training images, 0 of images that were made. ``cost``
+is the training time in seconds of a run and of all runs it needs, of each the least over its seeds, those that tune
+its weights too, but for the teacher's and the making of images.
 """
 
 from pathlib import Path
@@ -65,7 +66,7 @@ def gain_table(config: Config, frame: pd.DataFrame) -> pd.DataFrame:
             "title": technique.title,
             "run": run.name,
             "student": student,
-            "fraction": run.lesson.images.fraction,
+            "fraction": 0.0 if run.lesson.images.made_by else run.lesson.images.fraction,
             "epochs": epochs(plan, frame, run),
             "n": own.n,
             "accuracy": own.mean,

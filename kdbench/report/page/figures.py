@@ -14,7 +14,7 @@ from kdbench.config import Config
 from kdbench.errors import KdbenchError
 from kdbench.report.figures.gallery import nothing_to_show
 from kdbench.report.gains.objectives import QUESTIONS, answers, read_table
-from kdbench.report.page.cells import number, read_rows
+from kdbench.report.page.cells import read_rows
 from kdbench.variations import GROUPS
 
 LARGEST_SVG = 100_000  # bytes; of a larger figure the PNG is shown, so that the page stays small
@@ -194,4 +194,4 @@ def objective_answers(table: Path) -> list[tuple[str, str, list[str]]]:
 
 
 def tried_with_fewer_images(gains: Path) -> bool:
-    return any(number(row["fraction"]) != 1 for row in read_rows(gains))
+    return any(0 < float(row["fraction"]) < 1 for row in read_rows(gains))
