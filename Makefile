@@ -26,10 +26,13 @@ demo: .venv/installed
 	$(BIN)/snakemake --configfile presets/digits.yaml $(ARGS)
 	@echo "The page: results/digits/report.html"
 
-reproduce: .venv/installed
+reproduce: $(if $(PRESET),presets/$(PRESET).yaml) .venv/installed
 	$(BIN)/snakemake $(if $(PRESET),--configfile presets/$(PRESET).yaml) $(ARGS)
 
 CONFIGS_OF = $$(sed -n 's/^\# snakemake .*--configfile //p' presets/reference/$$(basename $$(dirname $(1))).yaml)
+
+presets/%.yaml:
+	@echo "There is no $@: PRESET is one of $(patsubst presets/%.yaml,%,$(wildcard presets/*.yaml))" >&2; exit 2
 
 redraw: .venv/installed
 	for group in results/reference/*/sensitivity results/reference/*/further; do \

@@ -46,7 +46,10 @@ def draw_data(config: Config, table: pd.DataFrame) -> Figure:
         for family, group in shown.groupby("family", sort=False)
     }
     looks = drawn_as(list(titles))
-    note = "Bars: standard deviation over seeds. A method's steps are the same number at every share."
+    note = (
+        "Bars: standard deviation over seeds. A method's steps are the same number at every share. The teacher learned "
+        "from all images; only the student's are fewer."
+    )
     with house_style():
         figure, share = new_figure(PAGE, 2.6, study_note(config, note))
         figure.set_layout_engine("constrained", rect=(0, share, 1, 1 - share))

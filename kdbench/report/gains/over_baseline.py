@@ -44,7 +44,8 @@ def draw_gains(config: Config, table: pd.DataFrame, baseline: str) -> Figure:
     students = [student.name for student in config.students if student.name in set(shown["student"])]
     height = HEAD + ROW * len(order) + FOOT
     note = (
-        "Bars: 95 % intervals over seeds. Filled, or starred: significant after adjustment for the number of methods."
+        "Blue: above; orange: below. Bars: 95 % intervals over seeds. Filled, or starred: significant after adjustment "
+        "for the number of methods."
     )
     with house_style():
         figure, share = new_figure(PAGE, height, study_note(config, note))

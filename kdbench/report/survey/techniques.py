@@ -72,25 +72,23 @@ def published(studies: Path, name: str) -> list[Row]:
 def baselines(rows: list[Row], results: list[Row]) -> str:
     """What every gain is to be read beside: the teacher's accuracy and each student's baselines, with their seeds."""
     teachers = {row["study"]: float(row["test_accuracy"]) for row in results if row["run"] == "teacher"}
-    known = {
-        (row["study"], row["student"], row["method"]): (f"{float(row['accuracy']):.2f}", row["n"], row["epochs"])
-        for row in rows
-    }
-    students = dict.fromkeys((row["study"], row["student"]) for row in rows)
-    cells = [
-        [
-            study,
-            student,
-            *known.get((study, student, "scratch"), (DASH,) * 3)[1:],
-            *(known.get((study, student, method), (DASH,))[0] for method in ("scratch", "vanilla")),
-            f"{teachers[study]:.2f}" if study in teachers else DASH,
-        ]
-        for study, student in students
-    ]
-    headers = ["Data", "Student", "Seeds", "Epochs", "From scratch", "Vanilla distillation", "Teacher"]
-    table = markdown_table(headers, cells, "llrrrrr")
-    about = "Where vanilla distillation costs a student much, most of what is gained over it is what it had cost."
-    return f"## The baselines\n\n{about}\n\n{table}"
+    known = {(row["study"], row["student"], row["method"]): row for row in rows}
+    cells = []
+    for study, student in dict.fromkeys((row["study"], row["student"]) for row in rows):
+        of = {method: known.get((study, student, method), {}) for method in ("scratch", "scratch-longer", "vanilla")}
+        accuracies = [f"{float(row['accuracy']):.2f}" if row else DASH for row in of.values()]
+        about = [of["scratch"].get(name, DASH) for name in ("n", "epochs")]
+        kilobytes = f"{float(of['scratch']['bytes']) / 1000:.0f}" if of["scratch"] else DASH
+        teacher = f"{teachers[study]:.2f}" if study in teachers else DASH
+        cells.append([study, student, kilobytes, *about, *accuracies, teacher])
+    headers = ["Data", "Student", "kB", "Seeds", "Epochs", "From scratch", "Twice the epochs", "Vanilla", "Teacher"]
+    table = markdown_table(headers, cells, "ll" + "r" * 7)
+    about_them = (
+        "Where vanilla distillation costs a student much, most of what is gained over it is what it had cost. Where "
+        "twice the epochs from scratch gain more than any technique does, students are not trained to their end after "
+        "the first."
+    )
+    return f"## The baselines\n\n{about_them}\n\n{table}"
 
 
 def together(recipe: Recipe, results: list[Row]) -> list[list[str]]:
@@ -102,7 +100,7 @@ def together(recipe: Recipe, results: list[Row]) -> list[list[str]]:
             found = [row for row in results if row["study"] == study and row["method"] == lesson.method]
             if found:
                 accuracy = mean_accuracy(found)
-                best = max(mean_accuracy(own) for own in members(lesson, results, study))
+                best = max(mean_accuracy(own) for own in members(recipe, lesson, results, study))
                 cells = [str(len(found)), f"{accuracy:.2f}", f"{best:.2f}", signed(accuracy - best)]
                 lines.append([line_label(lesson), study, *cells])
     return lines
@@ -112,11 +110,13 @@ def mean_accuracy(rows: list[Row]) -> float:
     return sum(float(row["test_accuracy"]) for row in rows) / len(rows)
 
 
-def members(lesson: Lesson, results: list[Row], study: str) -> Iterator[list[Row]]:
-    """The rows of each network that answers in ``lesson``, alone."""
+def members(recipe: Recipe, lesson: Lesson, results: list[Row], study: str) -> Iterator[list[Row]]:
+    """The rows of each network that answers in ``lesson``, alone; specialists, who know some classes only, left out."""
+    specialists = [other.method for other in recipe.lessons if other.images.confused_by]
     assert lesson.fuse is not None
     named = [re.compile(re.sub(r"\\{\w+\\}", r"\\w+", re.escape(run))) for run in lesson.fuse.members]
-    alone = [row for row in results if row["study"] == study and any(run.fullmatch(row["run"]) for run in named)]
+    known = [row for row in results if row["study"] == study and row["method"] not in specialists]
+    alone = [row for row in known if any(run.fullmatch(row["run"]) for run in named)]
     for run in dict.fromkeys(row["run"] for row in alone):
         yield [row for row in alone if row["run"] == run]
 
@@ -128,14 +128,15 @@ def section(recipe: Recipe, rows: list[Row], together: list[list[str]]) -> str:
     if not rows and not together:
         return "\n\n".join([*parts, "Not measured yet: in no published study."])
     if any(row[f"p_adjusted_{other}"] for row in rows for other in COMPARED):
-        parts.append(helped(techniques_own(recipe, rows)))
+        parts += filter(None, [helped(techniques_own(recipe, rows))])
     others = [other for other in COMPARED if other != "control" or any(row["gain_control"] for row in rows)]
-    headers = ["Method", "Data", "Student", "Accuracy", *(f"Over {NAMED[other]}" for other in others), "kB"]
+    headers = ["Method", "Data", "Student", "Epochs", "Accuracy", *(f"Over {NAMED[other]}" for other in others), "kB"]
     cells = [
         [
             row["title"],
             row["study"],
             row["student"],
+            row["epochs"],
             f"{float(row['accuracy']):.2f}",
             *(gain(row, other) for other in others),
             f"{float(row['bytes']) / 1000:.1f}",
@@ -171,7 +172,7 @@ def helped(rows: list[Row]) -> str:
                 f"- {words}: helped in {len(better)}{places(better)}, cost in {len(worse)}{places(worse)}, "
                 f"not decided in {rest}."
             )
-    return "Did it help?\n\n" + "\n".join(lines)
+    return "\n".join(["Did it help?\n", *lines]) if lines else ""
 
 
 def side(row: Row, other: str) -> int:
