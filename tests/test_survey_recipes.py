@@ -53,7 +53,7 @@ def test_a_recipe_plans_says_its_place_in_the_survey_and_in_what_it_departs_from
     assert taught, "nobody learns from anybody"
 
 
-BASELINES = ["less-data", "longer", "scratch", "teacher", "vanilla"]
+BASELINES = ["less-data", "longer", "full-precision", "scratch", "teacher", "vanilla"]
 
 
 def test_every_recipe_but_the_baselines_says_in_what_it_departs_from_its_source():
