@@ -144,12 +144,13 @@ class Plan:
         if lesson.learners == "teacher" or lesson.synthesise or (not taking_part and not lesson.fuse):
             pupils = [run for other in self.lessons if self.needs(other, lesson) for run in self.planned_runs(other)]
             planned = {self.settings.seed_of(lesson, seed) for run in pupils for seed in run.seeds}
-            return sorted(planned or {self.config.seeds[0]})
-        if not taking_part:  # networks that answer together: of teachers alone there are no more than teachers
+            own = self.config.seeds if lesson.every_seed else self.config.seeds[:1]
+            return sorted(planned or own)
+        if not taking_part:  # networks that answer together: not twice the same
             members = [other for other in self.lessons if self.needs(lesson, other)]
-            of_teachers = all(other.learners == "teacher" for other in members)
             seeds = self.config.seeds
-            return list(dict.fromkeys(self.settings.teacher_seed(seed) for seed in seeds)) if of_teachers else seeds
+            asked = [tuple(self.settings.seed_of(other, seed) for other in members) for seed in seeds]
+            return [seed for number, seed in enumerate(seeds) if asked[number] not in asked[:number]]
         first, *others = [self.students[name].seeds or self.config.seeds for name in taking_part]
         return [seed for seed in first if all(seed in other for other in others)]
 

@@ -111,7 +111,7 @@ class Settings:
 
     def seed_of(self, lesson: Lesson, seed: int) -> int:
         """The seed of a run of ``lesson`` that another's run of ``seed`` needs: the teacher may have fewer."""
-        return self.teacher_seed(seed) if lesson.learners == "teacher" else seed
+        return self.teacher_seed(seed) if lesson.learners == "teacher" and not lesson.every_seed else seed
 
     def teacher_seed(self, seed: int) -> int:
         """The seed of the teacher whose outputs the runs of ``seed`` listen to."""

@@ -201,6 +201,21 @@ def test_a_teacher_of_its_own_is_trained_at_the_seeds_that_its_pupils_need(plann
     assert own.runs["member"].seeds == (3, 4)
 
 
+def test_networks_of_the_teachers_kind_that_are_compared_run_at_every_seed(planned):
+    member = {**LESSON, "method": "member", "title": "Member", "run": "member", "for_each": "study"}
+    member = {**member, "learners": "teacher", "starts_from": "teacher", "every_seed": True}
+    together = {**LESSON, "for_each": "study", "learners": "together", "run": "tried", "objective": None}
+    plan = planned(member, {**together, "fuse": {"by": "average", "members": ["teacher", "member"]}}, seeds=[3, 4])
+    assert [plan.runs[name].seeds for name in ("teacher", "member", "tried")] == [(3,), (3, 4), (3, 4)]
+    assert plan.run("member", 4).learners[0].starts_from.seed == 3
+    assert [member.seed for member in plan.run("tried", 4).fusion.members] == [3, 4]
+
+
+def test_every_seed_is_asked_for_the_teachers_network_alone(planned):
+    with pytest.raises(KdbenchError, match="every_seed is of the teacher's network"):
+        planned({**LESSON, "objective": [LABELS, TEACHER], "every_seed": True})
+
+
 LOSS = '''"""The mean squared logit: a loss of one's own."""
 
 

@@ -137,6 +137,9 @@ class Lesson(Section):
     view: str = Field("image", description="what learners see of an image")
     images: Images = Images()
     training: dict[str, Any] = Field({}, description="laid over the configuration's training")
+    every_seed: bool = Field(
+        False, description="a teacher's run: done at every seed of the study, whether or not each has a teacher"
+    )
     starts_from: str | None = Field(None, description="the run whose trained weights are the learner's first")
     construction: Construction | None = None
     variant: str = Field("", description="draws other first weights and orders than lessons without, or of another")
@@ -226,6 +229,8 @@ class Lesson(Section):
             raise ValueError("together is what finished networks are called that answer together: add fuse")
         if self.copies > 1 and self.learners != "student":
             raise ValueError("copies are of a student: set learners: student, or remove copies")
+        if self.every_seed and self.learners != "teacher":
+            raise ValueError("every_seed is of the teacher's network, whose runs may have one seed: remove it")
         return self
 
     @model_validator(mode="after")
