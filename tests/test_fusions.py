@@ -127,7 +127,7 @@ def fused(small_results, values):
         "methods": ["scratch", "deep-features"],
     }
     plan = Plan(check_config(merge(values, changes)))
-    for name in ("scratch-a", "scratch-b"):
+    for name in ("deep-features-a", "deep-features-b"):
         train([plan.run(name, 1)], small_results, 1)
 
     def fuse_them(by):
@@ -156,7 +156,7 @@ def test_networks_together_leave_predictions_and_figures_as_a_trained_one_does(f
     right = scores.argmax(1) == training.labels
     assert figures["fitted_accuracy"] == pytest.approx(100 * right[chosen].double().mean().item())
     single = [
-        json.loads((small_results / f"runs/scratch-{name}/seed1/metrics.json").read_text())["learners"][name]
+        json.loads((small_results / f"runs/deep-features-{name}/seed1/metrics.json").read_text())["learners"][name]
         for name in "ab"
     ]
     for figure in ("parameters", "bytes", "flops"):

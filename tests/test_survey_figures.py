@@ -6,10 +6,11 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from kdbench.cli import main
+from kdbench.paper.survey import read_survey
 from kdbench.recipes.survey import STAGES, choices
 from kdbench.report.style import house_style
 from kdbench.report.survey import figures
-from kdbench.report.survey.figures import NOT_COVERED, UNUSED, draw_survey_figure, placed_recipes
+from kdbench.report.survey.figures import NOT_COVERED, UNUSED, draw_survey_figure, placed_recipes, why_unmade
 from tests.conftest import ROOT
 from tests.test_figures import assert_no_text_overlaps, shown_texts, words
 from tests.test_survey import recipe_of
@@ -65,7 +66,16 @@ def test_every_choice_stands_beside_the_recipes_that_make_it(number):
             assert choice in words(figure)
             placed = [recipe for recipe in placed_recipes() if choice in recipe.survey.chosen(field)]
             names = [recipe.name + ("†" if recipe.not_covered else "") for recipe in placed]
-            assert said[f"{field} {choice}"] == (", ".join(names) or UNUSED)
+            assert said[f"{field} {choice}"] == (", ".join(names) or why_unmade(field, choice))
+
+
+def test_the_figures_leave_no_choice_without_a_recipe_or_the_reason():
+    unmade = {(each.field, each.choice) for each in read_survey().unmade}
+    for stage in STAGES.values():
+        for field in stage.fields:
+            for choice in choices(field):
+                made = any(choice in recipe.survey.chosen(field) for recipe in placed_recipes())
+                assert made != ((field, choice) in unmade), (field, choice)
 
 
 def test_a_choice_that_no_recipe_makes_says_so_and_a_task_not_covered_is_marked(only):

@@ -77,7 +77,9 @@ def test_a_recipes_choices_are_what_its_lessons_do(name):
     places |= {"output"} if outside else set()
     assert set(chosen.knowledge_location) == places
     views = any(lesson.view != "image" for lesson in lessons)
-    assert bool(chosen.data_modification) == views
+    augmented = any("augmentation" in lesson.training for lesson in lessons)
+    assert ("augmentation" in chosen.data_modification) == augmented
+    assert bool({*chosen.data_modification} - {"augmentation"}) == views
     part = any(lesson.images.fraction < 1 or lesson.images.confused_by for lesson in lessons)
     assert (chosen.data_partition != "none") == (views or part)
     most = max(len(lesson.teachers) + hasattr(lesson.peers, "run") for lesson in lessons)
@@ -104,7 +106,7 @@ def test_every_work_of_the_survey_has_a_recipe():
 
 
 @pytest.mark.parametrize(
-    ("name", "needed"), [("pruned", "vanilla"), ("deep-features", "scratch"), ("low-resolution", "scratch")]
+    ("name", "needed"), [("pruned", "vanilla"), ("low-resolution", "scratch")]
 )
 def test_a_recipe_without_the_method_it_builds_on_names_what_lacks(values, name, needed):
     with pytest.raises(KdbenchError, match=f"{needed}-.*add the method that trains it"):

@@ -106,6 +106,14 @@ class Deviation(Section):
     why: str
 
 
+class Unmade(Section):
+    """A choice of the survey's figures that no recipe makes."""
+
+    field: str
+    choice: str
+    why: str
+
+
 class SurveyPaper(Section):
     """All that the survey reports."""
 
@@ -116,6 +124,7 @@ class SurveyPaper(Section):
     tables: dict[TableNumber, Table]
     claims: list[SurveyClaim]
     deviations: list[Deviation] = []
+    unmade: list[Unmade] = []
 
     @property
     def rows(self) -> list[Row]:

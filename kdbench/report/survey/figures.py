@@ -9,6 +9,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from kdbench.paper.survey import read_survey
 from kdbench.recipes.schema import Recipe, read_recipe, recipe_names
 from kdbench.recipes.survey import STAGES, Stage, Survey, choices
 from kdbench.report.diagram import INK, arrow, box
@@ -62,6 +63,12 @@ def recipes_at(field: str, choice: str, recipes: list[Recipe]) -> list[str]:
     ]
 
 
+def why_unmade(field: str, choice: str) -> str:
+    """What stands beside a choice that no recipe makes."""
+    found = [each.why for each in read_survey().unmade if (each.field, each.choice) == (field, choice)]
+    return found[0] if found else UNUSED
+
+
 def draw_survey_figure(number: int) -> Figure:
     """Figure ``number`` (1 to 6) of the survey."""
     recipes = placed_recipes()
@@ -84,7 +91,7 @@ def draw_tree(number: int, stage: Stage, recipes: list[Recipe]) -> Figure:
         leaves = []
         for choice in choices(field):
             names = recipes_at(field, choice, recipes)
-            lines = wrap(", ".join(names) or UNUSED, (NAMES[1] - NAMES[0]) * POINTS, SMALL)
+            lines = wrap(", ".join(names) or why_unmade(field, choice), (NAMES[1] - NAMES[0]) * POINTS, SMALL)
             height = max(BOX, LEADING * len(lines) + 0.06)
             leaves.append(Leaf(field, choice, bool(names), lines, height, y + height / 2))
             y += height + GAP
