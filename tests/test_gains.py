@@ -9,9 +9,10 @@ from kdbench.paper.survey import read_survey
 from kdbench.recipes import schema
 from kdbench.recipes.schema import read_recipe
 from kdbench.report.collect import read_results, write_results
+from kdbench.report.gains.answers import answer
 from kdbench.report.gains.cost import lowest_shown, pareto
 from kdbench.report.gains.limited_data import drawn_as, families
-from kdbench.report.gains.objectives import answer, objective_table, read_table
+from kdbench.report.gains.objectives import objective_table, read_table
 from kdbench.report.gains.table import gain_markdown, gain_table, write_gains
 from kdbench.report.lettering import text_width
 from kdbench.report.style import label_within

@@ -105,9 +105,7 @@ def test_every_work_of_the_survey_has_a_recipe():
     assert [number for number in range(1, 19) if f"[{number}]" not in sources] == []
 
 
-@pytest.mark.parametrize(
-    ("name", "needed"), [("pruned", "vanilla"), ("low-resolution", "scratch")]
-)
+@pytest.mark.parametrize(("name", "needed"), [("pruned", "vanilla"), ("low-resolution", "scratch")])
 def test_a_recipe_without_the_method_it_builds_on_names_what_lacks(values, name, needed):
     with pytest.raises(KdbenchError, match=f"{needed}-.*add the method that trains it"):
         Plan(check_config({**values, "methods": [name]}))

@@ -7,11 +7,12 @@ from rich.table import Table
 
 from kdbench.plan import Plan
 from kdbench.planned import PlannedRun
+from kdbench.run import Run
 from kdbench.wording import counted
 
 
 def print_plan(plan: Plan) -> None:
-    """Print a line per run: its learners, whom they listen to, and its seeds."""
+    """Print a line per run: its learners and what is special about them, whom they listen to, loss and seeds."""
     config = plan.config
     # Piped into a file there is no width to keep to.
     console = Console() if sys.stdout.isatty() else Console(width=160)
@@ -27,13 +28,31 @@ def print_plan(plan: Plan) -> None:
         total += len(planned.seeds)
         table.add_row(
             planned.name,
-            *((", ".join(planned.learners), knowledge(plan, planned)) if wide else ()),
-            selected_or_given(run.selected_by, [term.weight for term in run.objective]),
+            *((learners(planned), knowledge(plan, planned)) if wide else ()),
+            losses(run),
             str(run.training.epochs) if planned.lesson.trains else "-",
             ", ".join(map(str, planned.seeds)),
         )
     console.print(table)
     console.print(f"{counted(len(plan.runs), 'run')}, {total} with all seeds.", highlight=False)
+
+
+def learners(planned: PlannedRun) -> str:
+    """Who learns in a run and, after a semicolon, what its networks and images are where not as usual."""
+    lesson = planned.lesson
+    special = []
+    if construction := lesson.construction:
+        bits = (construction.weight_bits, construction.activation_bits)
+        kinds = zip(bits, ("weights", "activations"), strict=True)
+        special += [f"{count} {'' if count == 'ternary' else 'bit '}{kind}" for count, kind in kinds if count]
+        special += [f"{construction.pruned:.0%} of the weights zero"] if construction.pruned else []
+    special += [f"view {lesson.view}"] if lesson.view != "image" else []
+    special += [f"{100 * lesson.images.fraction:g} % of the images"] if lesson.images.fraction < 1 else []
+    special += ["augmented"] if "augmentation" in lesson.training else []
+    special += [f"images made by {planned.images_run}"] if planned.images_run else []
+    special += [f"goes on from {planned.starts_from}"] if planned.starts_from and lesson.trains else []
+    names = ", ".join(planned.learners)
+    return f"{names}; {', '.join(special)}" if special else names
 
 
 def knowledge(plan: Plan, planned: PlannedRun) -> str:
@@ -55,7 +74,10 @@ def knowledge(plan: Plan, planned: PlannedRun) -> str:
     return ", ".join(sources)
 
 
-def selected_or_given(criterion: str | None, weights: list[float | None]) -> str:
-    if criterion:
-        return f"selected ({criterion})"
-    return " ".join(f"{weight:g}" for weight in weights if weight is not None)
+def losses(run: Run) -> str:
+    """The weights of the loss's terms; the paper's two losses go without saying, another is named."""
+    if run.selected_by:
+        return f"selected ({run.selected_by})"
+    names = [term.loss if term.loss not in ("cross_entropy", "soft_labels") else "" for term in run.objective]
+    pairs = zip(names, run.objective, strict=True)
+    return " ".join(f"{name} {term.weight:g}".replace("_", " ").strip() for name, term in pairs)

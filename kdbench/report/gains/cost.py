@@ -14,14 +14,14 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from kdbench.config import Config
 from kdbench.plan import Plan
 from kdbench.recipes.lesson import Lesson
-from kdbench.report.lettering import cut, plain, text_width
+from kdbench.report.lettering import cut, plain, text_width, wrap
 from kdbench.report.style import (
     PAGE,
     POINTS,
     SMALL,
     TEXT,
     house_style,
-    label_within,
+    line_label,
     new_figure,
     study_note,
     words_figure,
@@ -95,15 +95,6 @@ def draw_panel(axes: Axes, rows: pd.DataFrame, price: Price, lessons: Mapping[st
         axes.plot(x[y < low], [low] * int((y < low).sum()), "v", color=color, markersize=size + 0.5, clip_on=False)
     x = front[price.column] / price.scale
     axes.step(x, front["accuracy"], where="post", color=FRONT, linewidth=0.8)
-    handles = []
-    for place, (paid, accuracy, method) in enumerate(zip(x, front["accuracy"], front["method"], strict=True), 1):
-        at = (paid, max(low, accuracy))
-        above: dict[str, Any] = {"textcoords": "offset points", "xytext": (-3, 3), "ha": "right"}
-        axes.annotate(str(place), at, fontsize=LETTERS, color=FRONT, **above)
-        number = f"{place} "
-        room = (STEP - WIDTH - 0.02) * PAGE * POINTS - text_width(number, LETTERS)
-        text = number + label_within(lessons[method], room, LETTERS)
-        handles.append(Line2D([], [], linestyle="none", label=text))
     paid = rows[price.column] / price.scale
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if paid.max() < WIDE * paid.min() else (1, 3)))
@@ -112,8 +103,34 @@ def draw_panel(axes: Axes, rows: pd.DataFrame, price: Price, lessons: Mapping[st
     beyond = max(1.6, (10 * paid.min() / paid.max()) ** 0.5)  # a power of ten at least, so that there are numbers to it
     axes.set_xlim(paid.min() / beyond, paid.max() * beyond)
     axes.set_ylim(low, rows["accuracy"].max() + 0.12 * (rows["accuracy"].max() - low))
+    number_points(axes, list(zip(x, front["accuracy"].clip(lower=low), strict=True)))
+    handles = [
+        Line2D([], [], linestyle="none", label=legend_entry(place, lessons[method]))
+        for place, method in enumerate(front["method"], 1)
+    ]
     beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.03), "borderaxespad": 0.2}
     axes.legend(handles=handles, handlelength=0, handletextpad=0, fontsize=LETTERS, labelcolor=FRONT, **beside)
+
+
+def number_points(axes: Axes, points: list[tuple[float, float]]) -> None:
+    """1, 2, ... above the points, to the left; below, to the right, where that would cover the number before."""
+    last = (float("-inf"), float("-inf"))
+    for place, at in enumerate(points, 1):
+        x, y = axes.transData.transform(at) * POINTS / axes.figure.dpi
+        covers = x - last[0] < 2 * LETTERS and abs(y - last[1]) < 1.5 * LETTERS
+        offset: dict[str, Any] = (
+            {"xytext": (3, -3), "ha": "left", "va": "top"} if covers else {"xytext": (-3, 3), "ha": "right"}
+        )
+        axes.annotate(str(place), at, textcoords="offset points", fontsize=LETTERS, color=FRONT, **offset)
+        last = (float("-inf"), float("-inf")) if covers else (x, y)
+
+
+def legend_entry(place: int, lesson: Lesson) -> str:
+    """Number and title, in two lines if need be; what it is called where there is no room where two are not enough."""
+    number = f"{place} "
+    room = (STEP - WIDTH - 0.02) * PAGE * POINTS - text_width(number, LETTERS)
+    lines = wrap(plain(line_label(lesson)), room, LETTERS)
+    return number + ("\n   ".join(lines) if len(lines) <= 2 else cut(plain(lesson.short), room, LETTERS))
 
 
 def lowest_shown(accuracy: pd.Series) -> float:

@@ -215,7 +215,8 @@ def write_gains(config: Config, results: Path) -> None:
     """Write {gains,objectives}.{csv,md} and the figures over_*, cost and data into ``results``/gains."""
     from kdbench.report.gains.cost import draw_cost
     from kdbench.report.gains.limited_data import draw_data
-    from kdbench.report.gains.objectives import objective_markdown, objective_table
+    from kdbench.report.gains.objectives import objective_table
+    from kdbench.report.gains.objectives_text import objective_markdown
     from kdbench.report.gains.over_baseline import draw_gains
     from kdbench.report.survey.claims import write_survey_claims
 

@@ -13,7 +13,8 @@ from PIL import Image
 from kdbench.config import Config
 from kdbench.errors import KdbenchError
 from kdbench.report.figures.gallery import nothing_to_show
-from kdbench.report.gains.objectives import QUESTIONS, answers, read_table
+from kdbench.report.gains.answers import QUESTIONS, answers
+from kdbench.report.gains.objectives import read_table
 from kdbench.report.page.cells import read_rows
 from kdbench.variations import GROUPS
 

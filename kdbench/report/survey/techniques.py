@@ -24,13 +24,14 @@ Row = dict[str, Any]
 
 def objectives(studies: Path) -> str:
     """What techniques of each objective of the survey answer to its question, a line a published study and student."""
-    from kdbench.report.gains.objectives import QUESTIONS, answers, read_table
+    from kdbench.report.gains.answers import QUESTIONS, answers
+    from kdbench.report.gains.objectives import read_table
 
     lines: dict[str, list[list[str]]] = {objective: [] for objective in QUESTIONS}
     for folder in published_studies(studies):
         if (path := folder / "gains" / "objectives.csv").is_file():
             for objective, student, number, said in answers(read_table(path)):
-                lines[objective].append([data_of(folder), student, str(number), said])
+                lines[objective].append([data_of(folder), student, str(number), said.replace("*", r"\*")])
     return "\n\n".join(
         f"**{objective.capitalize()}.** {QUESTIONS[objective]}\n\n"
         + markdown_table(["Data", "Student", "Methods", "What came out"], rows, "llrl")
