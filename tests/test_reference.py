@@ -12,9 +12,11 @@ import pytest
 from kdbench.overlay import load_config
 from kdbench.paper.deviations import deviations
 from kdbench.report.further import write_further
+from kdbench.report.gains.cost import draw_cost
 from kdbench.report.sensitivity import write_sensitivity
 from kdbench.report.text_table import latex_text
 from tests.conftest import ROOT
+from tests.test_figures import assert_no_text_overlaps
 from tests.test_workflow import planned
 
 REFERENCE = ROOT / "results/reference"
@@ -117,3 +119,13 @@ def test_a_published_study_has_the_seeds_its_preset_names(study):
     for student in config.students:
         found = results[results["run"] == f"scratch-{student.name}"]["seed"]
         assert sorted(found) == sorted(student.seeds or config.seeds)
+
+
+@pytest.mark.parametrize("study", [study for study in STUDIES if study.endswith("-survey")])
+def test_in_the_cost_figure_of_a_survey_numbers_and_names_stand_apart(study, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = load_config(["config.yaml", *config_files(study)])
+    figure = draw_cost(config, pd.read_csv(REFERENCE / study / "gains/gains.csv"))
+    for axes in figure.axes:  # not the axis's own numbers, of which some lie outside of it and are not drawn
+        axes.tick_params(labelbottom=False, labelleft=False)
+    assert_no_text_overlaps(figure)
