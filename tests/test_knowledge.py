@@ -1,5 +1,6 @@
 """What the classroom lets learners hear: features through adapters, copies of peers, a teacher beside, fewer images."""
 
+import csv
 import json
 import shutil
 
@@ -137,6 +138,23 @@ def test_a_student_hears_its_peers_as_they_were_when_last_copied(carried_out):
     assert not torch.allclose(never_copied, live, atol=1e-4)
     # Copies are in evaluation mode, in which LeNet says the same.
     assert torch.allclose(taught_by({"stale": 1}), live, atol=1e-4)
+
+
+def test_copies_are_not_heard_before_their_burn_in_is_over(carried_out):
+    def history_of(burn_in):
+        peers = {"stale": 1, "burn_in": burn_in}
+        folder = carried_out(copies=2, peers=peers, objective=[LABELS, PEERS])
+        rows = list(csv.DictReader((folder / "history.csv").read_text().splitlines()))
+        shutil.rmtree(folder)
+        return [float(row["loss_peers"]) for row in rows if row["learner"] == "a"]
+
+    epochs = SMALL["training"]["epochs"]
+    assert epochs > 1
+    assert [loss > 0 for loss in history_of(0)] == [True] * epochs
+    assert [loss > 0 for loss in history_of(1)] == [False] + [True] * (epochs - 1)
+    deaf = student_of(carried_out, copies=2, peers={"stale": 1, "burn_in": epochs}, objective=[LABELS, PEERS])
+    ignoring = student_of(carried_out, copies=2, peers={"stale": 1}, objective=[LABELS, {**PEERS, "weight": 0}])
+    assert torch.equal(deaf, ignoring)
 
 
 def test_a_variant_draws_other_weights_and_none_changes_nothing(carried_out):

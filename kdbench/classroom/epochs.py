@@ -72,6 +72,7 @@ def train_epoch(room: Classroom, epoch: int) -> None:
     for pupil in room.pupils.values():
         pupil.train()
     sums = {name: Sums(room.device) for name in room.pupils}
+    heard = room.copies is None or room.copies.heard(epoch)
     cuts = [room.training[positions] for positions in batches(len(room.training), run.training.batch_size, order)]
     changes = draw_changes(run.training.augmentation, [len(cut) for cut in cuts], draws, room.device)
     for (index, images), change in zip(room.images.batches(cuts), changes, strict=True):
@@ -83,7 +84,8 @@ def train_epoch(room: Classroom, epoch: int) -> None:
             labels,
             room.mentors.predictions("teacher", index, images),
             room.mentors.predictions("peer", index, images),
-            room.copies.predictions(seen, index) if room.copies else None,
+            room.copies.predictions(seen, index) if room.copies and heard else None,
+            live_peers_heard=heard,
         )
         torch.stack([loss["total"] for loss in losses.values()]).sum().backward()
         room.optimizer.step()

@@ -36,17 +36,19 @@ class Losses:
         teachers: list[Prediction],
         frozen: list[Prediction],
         copies: dict[str, Prediction] | None = None,
+        live_peers_heard: bool = True,
     ) -> dict[str, dict[str, Tensor]]:
         """Per learner, each term's unweighted loss by name, and their weighted sum as ``total``; all scalars.
 
-        ``copies`` are what learners hear of their live peers, where it is not what those say now.
+        ``copies`` are what learners hear of their live peers, where it is not what those say now; a term of peers
+        that are not heard yet is zero.
         """
         known = copies or {name: p.detached() if self.detach else p for name, p in predictions.items()}
         if self.live_teacher:
             teachers = [*teachers, predictions[TEACHER].detached()]
         losses = {}
         for name in self.names:
-            live = [known[other] for other in self.peers_of(name)]
+            live = [known[other] for other in self.peers_of(name)] if live_peers_heard else []
             sources: dict[str, Sources] = {"labels": [None], "teacher": teachers, "peers": live + frozen}
             own: dict[str, Tensor] = {}
             total = labels.new_zeros((), dtype=torch.float32)

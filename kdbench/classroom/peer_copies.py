@@ -25,6 +25,10 @@ class PeerCopies(nn.Module):
         self.steps = 0
         self.requires_grad_(False)
 
+    def heard(self, epoch: int) -> bool:
+        """Whether learners hear them in ``epoch``, counted from 1."""
+        return not (isinstance(self.rule, StalePeers) and epoch <= self.rule.burn_in)
+
     @torch.no_grad()
     def predictions(self, images: Tensor, index: Tensor) -> dict[str, Prediction]:
         """What the copies say of a batch: logits only."""

@@ -23,6 +23,7 @@ class StalePeers(Section):
     """Peers of the same run, as they were when last copied."""
 
     stale: int = Field(gt=0, description="steps between two copies")
+    burn_in: int = Field(0, ge=0, description="epochs before they are heard")
 
 
 class AveragedPeers(Section):
