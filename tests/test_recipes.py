@@ -269,3 +269,14 @@ def test_layers_cannot_be_compared_with_an_average():
     peers = {"loss": "feature_distance", "source": "peers", "weight": 1, "layers": "last stage"}
     with pytest.raises(KdbenchError, match="layers of peers cannot be compared as they were"):
         check_section(Lesson, {**LESSON, "peers": {"stale": 5}, "objective": [peers]}, "here")
+
+
+@pytest.mark.parametrize(("folder", "name"), [("recipes", "vid.yaml"), ("objectives", "soft_labels.py")])
+def test_a_file_of_ones_own_cannot_silently_stand_for_one_of_the_package(tmp_path, folder, name):
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / name).write_text("")
+    command = [sys.executable, "-m", "kdbench", "methods"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 2
+    assert f"{folder}/{name}: kdbench has a {name} of its own: give this file another name" in done.stderr

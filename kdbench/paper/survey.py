@@ -64,7 +64,7 @@ class Comparison(Section):
     """
 
     first: str
-    second: str = Field(description="a method, or chance: one class in as many as there are")
+    second: str
     kind: Literal["above", "no worse", "smaller"]
     margin: float = Field(0.0, ge=0, description="no worse: by more than this many points")
     figure: Literal["test_accuracy", "bytes", "flops"] = Field("test_accuracy", description="a column of results.csv")

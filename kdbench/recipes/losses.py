@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from kdbench.errors import KdbenchError
+from kdbench.recipes.beside import files_by_name
 
 PACKAGE = Path(__file__).parents[1]
 CLASSROOMS = {"adapter"}  # what the classroom gives a loss beside its options
@@ -36,7 +37,7 @@ def taken_by(loss: str, part: Literal["loss", "Adapter"]) -> frozenset[str]:
 
 
 def objective_files() -> dict[str, Path]:
-    return {file.stem: file for folder in objective_folders() for file in sorted(folder.glob("*.py"))}
+    return files_by_name(objective_folders(), "*.py")
 
 
 @cache

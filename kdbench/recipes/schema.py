@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from kdbench.errors import KdbenchError, unknown
 from kdbench.overlay import read_yaml
+from kdbench.recipes.beside import files_by_name
 from kdbench.recipes.lesson import Lesson
 from kdbench.recipes.survey import Survey
 from kdbench.section import Section, check_section
@@ -74,8 +75,7 @@ def recipe_folders() -> list[Path]:
 @cache
 def recipe_files() -> dict[str, Path]:
     """Each recipe's file by its name, in alphabetical order."""
-    found = {file.stem: file for folder in recipe_folders() for file in folder.glob("*.yaml")}
-    return dict(sorted(found.items()))
+    return files_by_name(recipe_folders(), "*.yaml")
 
 
 def recipe_names() -> list[str]:

@@ -5,10 +5,14 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
+from kdbench.config import Distillation
 from kdbench.plan import Plan
 from kdbench.planned import PlannedRun
-from kdbench.run import Run
+from kdbench.run import Run, Term
 from kdbench.wording import counted
+
+NUMBERS = ("learning_rate", "batch_size", "weight_decay")  # of a lesson's own training, beside its epochs
+SHARED = Distillation.model_fields  # options that are the configuration's where a recipe gives none
 
 
 def print_plan(plan: Plan) -> None:
@@ -49,6 +53,8 @@ def learners(planned: PlannedRun) -> str:
     special += [f"view {lesson.view}"] if lesson.view != "image" else []
     special += [f"{100 * lesson.images.fraction:g} % of the images"] if lesson.images.fraction < 1 else []
     special += ["augmented"] if "augmentation" in lesson.training else []
+    special += [f"{key.replace('_', ' ')} {value}" for key, value in lesson.training.items() if key in NUMBERS]
+    special += [f"group {lesson.images.specialist} of the classes"] if lesson.images.confused_by else []
     special += [f"images made by {planned.images_run}"] if planned.images_run else []
     special += [f"goes on from {planned.starts_from}"] if planned.starts_from and lesson.trains else []
     names = ", ".join(planned.learners)
@@ -78,6 +84,11 @@ def losses(run: Run) -> str:
     """The weights of the loss's terms; the paper's two losses go without saying, another is named."""
     if run.selected_by:
         return f"selected ({run.selected_by})"
-    names = [term.loss if term.loss not in ("cross_entropy", "soft_labels") else "" for term in run.objective]
-    pairs = zip(names, run.objective, strict=True)
-    return " ".join(f"{name} {term.weight:g}".replace("_", " ").strip() for name, term in pairs)
+    return " ".join(loss_text(term) for term in run.objective)
+
+
+def loss_text(term: Term) -> str:
+    usual = term.loss in ("cross_entropy", "soft_labels")
+    options = [f"{name.replace('_', ' ')} {value:g}" for name, value in term.options.items() if name not in SHARED]
+    text = f"{'' if usual else term.loss.replace('_', ' ')} {term.weight:g}".strip()
+    return f"{text} ({', '.join(options)})" if options else text

@@ -4,7 +4,6 @@
 rule compare_methods:
     input:
         "<results>/results.csv",
-        facts=ancient("<results>/data/dataset.json") if HAS_SURVEY_CLAIMS else [],
     output:
         csv=report(
             "<results>/gains/gains.csv",

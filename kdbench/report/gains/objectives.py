@@ -20,7 +20,7 @@ from kdbench.report.text_table import records
 
 Row = dict[str, Any]
 
-TAKEN = ["recipe", "method", "title", "student", "n", "fraction", "accuracy"]
+TAKEN = ["recipe", "method", "title", "student", "networks", "n", "fraction", "accuracy"]
 GAIN = ["gain_scratch", "low_scratch", "high_scratch", "p_adjusted_scratch", "gain_vanilla"]
 FOUND = ["over_teacher", "over_all", "over_longest", "times_smaller", "times_smaller_itself", "times_fewer_operations"]
 FOUND += ["times_as_long"]

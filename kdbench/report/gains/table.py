@@ -3,9 +3,9 @@
 A row a method and student, paired by seed; accuracies are percentages of the test images, gains percentage points
 with their 95 % interval, p-values of t-tests against no gain, adjusted for the number of all of them (Benjamini and
 Hochberg). ``baseline_scratch``, ``baseline_vanilla`` and ``control`` name the runs that it is held against: see
-kdbench.report.gains.baselines. ``fraction`` is the share of the training images, 0 of images that were made. ``cost``
-is the training time in seconds of a run and of all runs it needs, of each the least over its seeds, those that tune
-its weights too, but for the teacher's and the making of images.
+kdbench.report.gains.baselines. ``networks`` are those that answer together, ``fraction`` is the share of the training
+images, 0 of images that were made. ``cost`` is the training time in seconds of a run and of all runs it needs, of each
+the least over its seeds, those that tune its weights too, but for the teacher's and the making of images.
 """
 
 from pathlib import Path
@@ -38,6 +38,7 @@ COLUMNS = [
     "title",
     "run",
     "student",
+    "networks",
     "fraction",
     "epochs",
     "n",
@@ -66,6 +67,7 @@ def gain_table(config: Config, frame: pd.DataFrame) -> pd.DataFrame:
             "title": technique.title,
             "run": run.name,
             "student": student,
+            "networks": len(run.fused_runs) or 1,
             "fraction": 0.0 if run.lesson.images.made_by else run.lesson.images.fraction,
             "epochs": epochs(plan, frame, run),
             "n": own.n,
@@ -160,9 +162,11 @@ def significant(table: pd.DataFrame, baseline: str, side: str) -> pd.DataFrame:
 
 
 def best_of(table: pd.DataFrame) -> str:
-    if table["gain_vanilla"].notna().sum() == 0:
+    """The method of one network that gains most."""
+    compared = table[table["gain_vanilla"].notna() & (table["networks"] == 1)]
+    if compared.empty:
         return ""
-    best = max(records(table[table["gain_vanilla"].notna()]), key=lambda row: row["gain_vanilla"])
+    best = max(records(compared), key=lambda row: row["gain_vanilla"])
     return f" Highest over vanilla distillation: {best['title']}, {signed(best['gain_vanilla'])}."
 
 
@@ -204,7 +208,8 @@ HOW_TO_READ = (
     "by seed, in percentage points, with its 95 % interval; * significant at the 5 % level after adjustment for the "
     "number of all these tests (Benjamini and Hochberg), which a few seeds seldom pass: without * is not decided. "
     "Baselines are those for as many epochs, where the study has them, and from as many images; where there is none "
-    "from as many, there is no gain. Epochs: those of the student, with those of the run that it goes on from. Zeros: "
+    "from as many, there is no gain. Several networks that answer together are held against one, and left out of what "
+    "is called highest. Epochs: those of the student, with those of the run that it goes on from. Zeros: "
     "of the weights. kB: of the weights at the bits they have. Cost: training seconds of a run and of all runs it "
     "needs, of each the least over its seeds, those that tune its weights among them, without the training of the "
     "teacher and the making of images."

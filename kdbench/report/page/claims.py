@@ -4,15 +4,16 @@ from typing import Any
 
 from kdbench.report.claims import VERDICTS
 from kdbench.report.page.cells import Cell, number, p_value, points
-from kdbench.report.survey.claims import BY_SIZE, measured
+from kdbench.report.survey.claims import BY_SIZE, NOT_BY_SIZE, measured
 from kdbench.report.text_table import DASH, interval
 
-SYMBOLS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "not tested": DASH, BY_SIZE: "="}
+SIZES = {BY_SIZE: "=", NOT_BY_SIZE: "≠"}
+SYMBOLS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "not tested": DASH, **SIZES}
 
 
 def verdict_counts(claims: list[dict[str, str]]) -> list[dict[str, Any]]:
     found = [claim["verdict"] for claim in claims]
-    names = [*VERDICTS, *([BY_SIZE] if BY_SIZE in found else [])]
+    names = [*VERDICTS, *(size for size in SIZES if size in found)]
     return [{"name": name, "symbol": SYMBOLS[name], "count": found.count(name)} for name in names]
 
 

@@ -20,7 +20,8 @@ def chosen_recipes(wanted: Mapping[str, Sequence[str]]) -> list[Recipe]:
     for option, picked in wanted.items():
         for choice in picked:
             if choice not in choices_of(option):
-                raise KdbenchError(f"methods: --{option}: {unknown('choice', choice, choices_of(option))}")
+                ours = "; the survey's permuted is direct here" if choice == "permuted" else ""
+                raise KdbenchError(f"methods: --{option}: {unknown('choice', choice, choices_of(option))}{ours}")
     recipes = [read_recipe(name) for name in recipe_names()]
     return [recipe for recipe in recipes if makes(recipe, wanted)]
 

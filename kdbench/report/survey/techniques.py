@@ -1,6 +1,7 @@
 """What was measured of each technique, in words and a table: from the published studies' gains and the recipes."""
 
 import csv
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ COMPARED = {
     "control": "Beside its control",
 }
 NAMED = {"scratch": "scratch", "vanilla": "vanilla", "control": "its control"}
+FAILED = "†"
 Row = dict[str, Any]
 
 
@@ -66,8 +68,15 @@ def published(studies: Path, name: str) -> list[Row]:
     for folder in published_studies(studies):
         if (path := folder / name).is_file():
             with path.open(encoding="utf-8", newline="") as stream:
-                rows += [{**row, "study": data_of(folder)} for row in csv.DictReader(stream)]
+                facts = {"study": data_of(folder), "chance": str(chance(folder))}
+                rows += [{**row, **facts} for row in csv.DictReader(stream)]
     return rows
+
+
+def chance(study: Path) -> float:
+    """Percent of its test images that are right where every image is called the same."""
+    facts = json.loads((study / "data" / "dataset.json").read_text(encoding="utf-8"))
+    return 100 / len(facts["classes"])
 
 
 def baselines(rows: list[Row], results: list[Row]) -> str:
@@ -138,7 +147,7 @@ def section(recipe: Recipe, rows: list[Row], together: list[list[str]]) -> str:
             row["study"],
             row["student"],
             row["epochs"],
-            f"{float(row['accuracy']):.2f}",
+            f"{float(row['accuracy']):.2f}" + FAILED * at_chance(row),
             *(gain(row, other) for other in others),
             f"{float(row['bytes']) / 1000:.1f}",
         ]
@@ -146,6 +155,8 @@ def section(recipe: Recipe, rows: list[Row], together: list[list[str]]) -> str:
     ]
     if cells:
         parts.append(markdown_table(headers, cells, "lll" + "r" * (len(headers) - 3)))
+        if any(map(at_chance, rows)):
+            parts.append(f"{FAILED} Hardly better than chance: this training failed, or taught nothing.")
     if together:
         parts.append("Trained networks that answer together, in place of one student:")
         headers = ["Method", "Data", "Seeds", "Accuracy", "Best of them alone", "Difference"]
@@ -153,12 +164,21 @@ def section(recipe: Recipe, rows: list[Row], together: list[list[str]]) -> str:
     return "\n\n".join(parts)
 
 
+def at_chance(row: Row) -> bool:
+    """Whether the students say hardly more than the same class of every image."""
+    return float(row["accuracy"]) <= 1.1 * float(row["chance"])
+
+
 def techniques_own(recipe: Recipe, rows: list[Row]) -> list[Row]:
-    """The rows of a recipe's methods without those that only serve to compare: controls, and baselines of its own."""
-    compared_with = {lesson.control for lesson in recipe.lessons} | {
-        lesson.method for lesson in recipe.lessons if lesson.baseline
-    }
-    return [row for row in rows if row["method"] not in compared_with]
+    """The rows of a recipe's methods without those that only serve others of it.
+
+    Those are controls, baselines of its own, and networks of one view each that answer together.
+    """
+    fused = {run for lesson in recipe.lessons if lesson.fuse for run in lesson.fuse.members}
+    serving = {lesson.control for lesson in recipe.lessons}
+    serving |= {lesson.method for lesson in recipe.lessons if lesson.baseline}
+    serving |= {lesson.method for lesson in recipe.lessons if lesson.run in fused and lesson.view != "image"}
+    return [row for row in rows if row["method"] not in serving]
 
 
 def helped(rows: list[Row]) -> str:
