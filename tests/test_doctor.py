@@ -3,6 +3,8 @@
 import hashlib
 import os
 import stat
+import subprocess
+import sys
 import time
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -317,3 +319,22 @@ def test_an_error_without_a_remedy_is_all_that_is_said():
 
 def test_the_repositorys_own_workflow_is_found():
     assert study.workflow(ROOT).state == "ok"
+
+
+@pytest.mark.parametrize(("first_line", "state"), [("import torch", "ok"), ("import nosuch", "problem")])
+def test_losses_of_ones_own_that_cannot_be_imported_are_found_before_a_run(tmp_path, first_line, state):
+    (tmp_path / "objectives").mkdir()
+    (tmp_path / "objectives/mine.py").write_text(f"{first_line}\n\n\ndef loss(prediction, labels, knowledge): ...\n")
+    program = (
+        "from pathlib import Path; from kdbench.doctor.study import own_losses; print(own_losses(Path('objectives')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert done.stdout.split()[0] == state
+    assert ("objectives/mine.py: ModuleNotFoundError: No module named 'nosuch'" in done.stdout) == (state == "problem")

@@ -14,7 +14,7 @@ from kdbench.doctor.finding import Finding, shown
 from kdbench.doctor.machine import gpu, machine
 from kdbench.doctor.programs import imported_torch, packages, python, slurm, snakemake, torch_versions
 from kdbench.doctor.results import permission, space
-from kdbench.doctor.study import configuration, planned, workflow
+from kdbench.doctor.study import configuration, own_losses, planned, workflow
 from kdbench.doctor.weights import weights
 from kdbench.errors import KdbenchError
 from kdbench.plan import Plan
@@ -54,6 +54,8 @@ def findings(config: Config | KdbenchError, results: Path | None) -> Iterator[Fi
     yield workflow(Path())
     plan = planned(config)
     yield plan if isinstance(plan, Finding) else configuration(plan)
+    if isinstance(torch, ModuleType) and Path("objectives").is_dir():
+        yield own_losses(Path("objectives"))
     if isinstance(plan, Plan):
         yield data(plan.config)
     yield data_sets()

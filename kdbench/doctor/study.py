@@ -1,5 +1,6 @@
 """The study: its workflow and its configuration."""
 
+import importlib
 from filecmp import cmp
 from pathlib import Path
 
@@ -45,3 +46,14 @@ def configuration(plan: Plan) -> Finding:
     runs = sum(len(run.seeds) for run in plan.runs.values())
     title = " ".join(plan.config.study.title.split())
     return Finding("ok", "configuration", f"{title}: {counted(runs, 'run')} into {plan.config.results}")
+
+
+def own_losses(folder: Path) -> Finding:
+    """Whether Python can import the losses in ``folder``, of which a plan reads the options only."""
+    names = sorted(file.stem for file in folder.glob("*.py") if file.stem != "__init__")
+    for name in names:
+        try:
+            importlib.import_module(f"kdbench.objectives.{name}")
+        except Exception as error:  # whatever a file of one's own raises
+            return Finding("problem", "losses", f"{folder / name}.py: {type(error).__name__}: {error}", "correct it")
+    return Finding("ok", "losses", f"{', '.join(names) or 'none'}, in {folder.absolute()}")
