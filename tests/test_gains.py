@@ -13,7 +13,7 @@ from kdbench.report.gains.answers import answer
 from kdbench.report.gains.cost import lowest_shown, pareto
 from kdbench.report.gains.limited_data import drawn_as, families
 from kdbench.report.gains.objectives import objective_table, read_table
-from kdbench.report.gains.table import gain_markdown, gain_table, write_gains
+from kdbench.report.gains.table import findings, gain_markdown, gain_table, write_gains
 from kdbench.report.lettering import text_width
 from kdbench.report.style import label_within
 from kdbench.report.survey.claims import survey_claims
@@ -396,3 +396,12 @@ def test_a_claim_without_its_runs_is_not_tested(study):
     verdicts = claims.groupby("id")["verdict"].agg(set)
     assert verdicts["specialists"] == verdicts["pruning"] == {"not tested"}
     assert list(dict.fromkeys(claims["id"])) == [claim.id for claim in read_survey().claims]
+
+
+@pytest.mark.parametrize("method", ["vanilla-longer", "born-again-ensemble"])
+def test_what_is_called_highest_is_a_method_of_one_network_and_no_baseline(table, method):
+    changed = table.copy()
+    changed.loc[changed["method"] == method, "gain_vanilla"] = 50.0
+    assert "+50.00" not in " ".join(findings(changed))
+    changed.loc[changed["method"] == "conditional", "gain_vanilla"] = 40.0
+    assert "Highest over vanilla distillation: Conditional teacher-student, +40.00." in " ".join(findings(changed))

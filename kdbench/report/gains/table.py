@@ -162,8 +162,9 @@ def significant(table: pd.DataFrame, baseline: str, side: str) -> pd.DataFrame:
 
 
 def best_of(table: pd.DataFrame) -> str:
-    """The method of one network that gains most."""
-    compared = table[table["gain_vanilla"].notna() & (table["networks"] == 1)]
+    """The method of one network that gains most; none that is itself a baseline, of more epochs."""
+    baselines = {run for baseline in BASELINES for run in table[f"baseline_{baseline}"]}
+    compared = table[table["gain_vanilla"].notna() & (table["networks"] == 1) & ~table["run"].isin(baselines)]
     if compared.empty:
         return ""
     best = max(records(compared), key=lambda row: row["gain_vanilla"])
