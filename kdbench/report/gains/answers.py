@@ -63,7 +63,8 @@ def most_accurate(rows: list[Row]) -> str:
     compared = [row for row in rows if row["method"] not in BASELINES and pd.notna(row["gain_scratch"])]
     if not compared:
         return "No method to compare."
-    single = [row for row in compared if row["networks"] == 1]
+    # One network each, and none that is training from scratch itself, as on grey images that were grey before.
+    single = [row for row in compared if row["networks"] == 1 and row["gain_scratch"] != 0]
     best = max(single or compared, key=lambda row: row["gain_scratch"])
     above, below = (
         sum(row["p_adjusted_scratch"] < LEVEL and side * row["gain_scratch"] > 0 for row in compared)
