@@ -54,6 +54,8 @@ def data_of(study: Path) -> str:
 def techniques(studies: Path) -> str:
     """The baselines, then a section a recipe that runs: its source, in what it differs, what came out."""
     rows, results = published(studies, "gains/gains.csv"), published(studies, "results.csv")
+    chances = {data_of(folder): chance(folder) for folder in published_studies(studies)}
+    rows = [{**row, "chance": chances[row["study"]]} for row in rows]
     sections = [baselines(rows, results)] if rows else []
     for recipe in map(read_recipe, recipe_names()):
         if recipe.name not in BASELINES and recipe.lessons:
@@ -68,8 +70,7 @@ def published(studies: Path, name: str) -> list[Row]:
     for folder in published_studies(studies):
         if (path := folder / name).is_file():
             with path.open(encoding="utf-8", newline="") as stream:
-                facts = {"study": data_of(folder), "chance": str(chance(folder))}
-                rows += [{**row, **facts} for row in csv.DictReader(stream)]
+                rows += [{**row, "study": data_of(folder)} for row in csv.DictReader(stream)]
     return rows
 
 
@@ -166,7 +167,7 @@ def section(recipe: Recipe, rows: list[Row], together: list[list[str]]) -> str:
 
 def at_chance(row: Row) -> bool:
     """Whether the students say hardly more than the same class of every image."""
-    return float(row["accuracy"]) <= 1.1 * float(row["chance"])
+    return float(row["accuracy"]) <= 1.1 * row["chance"]
 
 
 def techniques_own(recipe: Recipe, rows: list[Row]) -> list[Row]:
