@@ -129,3 +129,8 @@ def test_in_the_cost_figure_of_a_survey_numbers_and_names_stand_apart(study, mon
     for axes in figure.axes:  # not the axis's own numbers, of which some lie outside of it and are not drawn
         axes.tick_params(labelbottom=False, labelleft=False)
     assert_no_text_overlaps(figure)
+
+
+@pytest.mark.parametrize("page", sorted(REFERENCE.glob("*/report.html")), ids=lambda path: path.parent.name)
+def test_a_published_page_is_below_a_megabyte(page):
+    assert page.stat().st_size < 1_000_000

@@ -1,14 +1,11 @@
 """The figures as the page shows them: data URIs and captions; and what a study's variations found, with its figure."""
 
-import base64
-import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from markupsafe import Markup
-from PIL import Image
 
 from kdbench.config import Config
 from kdbench.errors import KdbenchError
@@ -16,11 +13,10 @@ from kdbench.report.figures.gallery import nothing_to_show
 from kdbench.report.gains.answers import QUESTIONS, answers
 from kdbench.report.gains.objectives import read_table
 from kdbench.report.page.cells import read_rows
+from kdbench.report.page.compact import compact
 from kdbench.variations import GROUPS
 
-LARGEST_SVG = 100_000  # bytes; of a larger figure the PNG is shown, so that the page stays small
-COLOURS = 24
-UNQUOTED = " =:/,;()'"  # in a data URI within a quoted attribute
+UNQUOTED = " =:/,;()'<>+"  # in a data URI within a quoted attribute
 PHOTOGRAPHS = (4, 5)  # figures that show images, which no colour scheme may change
 HEADINGS = {
     "gains": "What each method gains",
@@ -83,40 +79,15 @@ def figures(config: Config, results: Path) -> list[Figure]:
 
 
 def picture(svg: Path, target: str) -> Picture:
-    """The figure, or its PNG where it is large; raises KdbenchError naming the ``target`` that draws it."""
+    """The figure as a data URI; raises KdbenchError naming the ``target`` that draws it."""
     try:
         content = compact(svg.read_text(encoding="utf-8"))
-        points = re.search(r"<svg[^>]*\bwidth='([\d.]+)pt'", content)
-        width = float(points[1]) * 96 / 72 if points else 672.0
-        if len(content) > LARGEST_SVG:
-            png = base64.b64encode(few_colours(svg.with_suffix(".png"))).decode()
-            return Picture(f"data:image/png;base64,{png}", width)
     except FileNotFoundError as error:
         raise KdbenchError(f"{error.filename}: no such file: run `snakemake {target}`") from None
+    points = re.search(r"<svg[^>]*\bwidth='([\d.]+)pt'", content)
+    width = float(points[1]) * 96 / 72 if points else 672.0
     # Safe as it is: quoted already, but for what may stand in an attribute within double quotes.
     return Picture(Markup(f"data:image/svg+xml,{quote(content, safe=UNQUOTED).replace('://', '%3A//')}"), width)  # noqa: S704
-
-
-def few_colours(png: Path) -> bytes:
-    """A PNG of as many colours as a drawing needs, a quarter of its size."""
-    buffer = io.BytesIO()
-    with Image.open(png) as image:
-        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
-
-
-def compact(svg: str) -> str:
-    """An SVG without indentation, comments, names of its parts and digits that no screen shows."""
-
-    def shorter(number: re.Match[str]) -> str:
-        return f"{float(number[0]):.{1 if abs(float(number[0])) >= 10 else 3}f}".rstrip("0").rstrip(".")
-
-    body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    body = re.sub(r"(?<![\w.#])-?\d+\.\d{2,}(?![\w.])", shorter, body).replace('"', "'")
-    body = re.sub(r"<g id='[^']*'", "<g", body).replace("DejaVuSans-", "D")  # names that only people read
-    body = body.replace("xlink:href", "href")
-    body = re.sub(r"(<use href='#\w+') transform='translate\((-?[\d.]+)(?: 0)?\)'/>", r"\1 x='\2'/>", body)  # letters
-    return re.sub(r"(?<=>) (?=<)|(?<=\d) (?=[LQMCz])|(?<=[LQMC]) (?=[\d-])", "", re.sub(r"\s+", " ", body))
 
 
 def captions(config: Config) -> dict[int, str]:
