@@ -47,6 +47,10 @@ def test_every_text_is_there_letter_by_letter_and_as_wide_as_drawn(drawn):
         assert ("rotate(-90)" in found[text]["transform"]) == (text == "upright")
 
 
+def test_two_hyphens_which_no_comment_can_hold_stay_outlines(drawn):
+    assert not any("a- -b" in text for text in texts_of(compact(drawn.replace("<!-- bold -->", "<!-- a- -b -->"))))
+
+
 def test_a_formula_keeps_its_letters_outlines_also_those_that_a_text_had_brought(drawn):
     svg = compact(drawn)
     assert not any("alpha" in text for text in texts_of(svg))

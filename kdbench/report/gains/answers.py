@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from kdbench.report.gains.baselines import BASELINES
+from kdbench.report.gains.baselines import BASELINES, stands_alone
 from kdbench.report.gains.objectives import Row
 from kdbench.report.statistics import LEVEL
 from kdbench.report.text_table import DASH, interval, points, records, signed
@@ -63,8 +63,7 @@ def most_accurate(rows: list[Row]) -> str:
     compared = [row for row in rows if row["method"] not in BASELINES and pd.notna(row["gain_scratch"])]
     if not compared:
         return "No method to compare."
-    # One network each, and none that is training from scratch itself, as on grey images that were grey before.
-    single = [row for row in compared if row["networks"] == 1 and row["gain_scratch"] != 0]
+    single = [row for row in compared if stands_alone(row)]
     best = max(single or compared, key=lambda row: row["gain_scratch"])
     above, below = (
         sum(row["p_adjusted_scratch"] < LEVEL and side * row["gain_scratch"] > 0 for row in compared)

@@ -8,6 +8,7 @@ labels with hard ones of the same images.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -62,6 +63,11 @@ def control_of(plan: Plan, frame: pd.DataFrame, technique: Technique) -> str | N
     """The finished run of the method that the technique's lesson names as its control."""
     run = plan.only_run(technique.run.lesson.control or "", technique.student)
     return run.name if run and finished(frame, run.name) else None
+
+
+def stands_alone(row: dict[str, Any]) -> bool:
+    """Whether a row of the gains is of one network, and not of training from scratch again, as grey images may be."""
+    return bool(row["networks"] == 1 and row["gain_scratch"] != 0)
 
 
 def finished(frame: pd.DataFrame, run: str) -> bool:

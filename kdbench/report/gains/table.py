@@ -20,7 +20,7 @@ from kdbench.paper.survey import has_claims_on
 from kdbench.plan import Plan
 from kdbench.planned import PlannedRun
 from kdbench.report.collect import by_seed, read_results
-from kdbench.report.gains.baselines import BASELINES, baseline_of, control_of, epochs, techniques
+from kdbench.report.gains.baselines import BASELINES, baseline_of, control_of, epochs, stands_alone, techniques
 from kdbench.report.statistics import LEVEL, Sample, adjusted, paired_difference, sample
 from kdbench.report.study_notes import study_line
 from kdbench.report.style import save
@@ -164,10 +164,11 @@ def significant(table: pd.DataFrame, baseline: str, side: str) -> pd.DataFrame:
 def best_of(table: pd.DataFrame) -> str:
     """The method of one network that gains most; none that is itself a baseline, of more epochs."""
     baselines = {run for baseline in BASELINES for run in table[f"baseline_{baseline}"]}
-    compared = table[table["gain_vanilla"].notna() & (table["networks"] == 1) & ~table["run"].isin(baselines)]
-    if compared.empty:
+    compared = records(table[table["gain_vanilla"].notna() & ~table["run"].isin(baselines)])
+    single = [row for row in compared if stands_alone(row)]
+    if not single:
         return ""
-    best = max(records(compared), key=lambda row: row["gain_vanilla"])
+    best = max(single, key=lambda row: row["gain_vanilla"])
     return f" Highest over vanilla distillation: {best['title']}, {signed(best['gain_vanilla'])}."
 
 

@@ -6,9 +6,10 @@ import re
 from kdbench.report.lettering import text_width
 
 FONTS = "DejaVu Sans,Verdana,sans-serif"
-# matplotlib names a text in a comment before its outlines. Formulas, with $ or a backslash, keep theirs.
+# matplotlib names a text in a comment before its outlines. Formulas, with $ or a backslash, keep theirs,
+# and so does a text with two hyphens, which a comment cannot hold.
 TEXT = re.compile(
-    r'<!-- (?P<text>(?:(?!-->)[^$\\])*?) -->\s*<g (?:style="(?P<style>[^"]*)" )?'
+    r'<!-- (?P<text>(?:(?!-->|- -)[^$\\])*?) -->\s*<g (?:style="(?P<style>[^"]*)" )?'
     r'transform="(?P<place>translate\([^)]*\)(?: rotate\([^)]*\))?) scale\((?P<scale>[\d.]+) -[\d.]+\)">'
     r"(?P<outlines>.*?)</g>",
     re.DOTALL,
@@ -31,7 +32,7 @@ def compact(svg: str) -> str:
 
     body = re.sub(r"<defs>\s*</defs>", "", OUTLINE.sub("", TEXT.sub(taken_out, svg)))
     used = sorted(set(re.findall(r'href="#(DejaVuSans-[^"]*)"', body)))
-    body = re.sub(r"(<svg[^>]*)>", rf'\1 font-family="{FONTS}">', body, count=1)
+    body = re.sub(r"(<svg[^>]*)>", rf'\1 font-family="{FONTS}" xml:space="preserve">', body, count=1)
     body = body.replace("</svg>", f"<defs>{''.join(outlines[name] for name in used)}</defs></svg>")
     return re.sub(r"\0(\d+)\0", lambda match: texts[int(match[1])], without_surplus(body))
 

@@ -16,7 +16,7 @@ from kdbench.report.page.cells import read_rows
 from kdbench.report.page.compact import compact
 from kdbench.variations import GROUPS
 
-UNQUOTED = " =:/,;()'<>+"  # in a data URI within a quoted attribute
+UNQUOTED = " =:/,;()'+"  # in a data URI within a quoted attribute
 PHOTOGRAPHS = (4, 5)  # figures that show images, which no colour scheme may change
 HEADINGS = {
     "gains": "What each method gains",

@@ -176,17 +176,13 @@ def techniques_own(recipe: Recipe, rows: list[Row]) -> list[Row]:
     Those are controls, baselines of its own, and networks that answer together where they learn from labels alone or
     see one view each.
     """
-    fused = {run for lesson in recipe.lessons if lesson.fuse for run in lesson.fuse.members}
+    members = [run for lesson in recipe.lessons if lesson.fuse for run in lesson.fuse.members]
+    fused = {run.replace("{every}", "{student}") for run in members}
     serving = {lesson.control for lesson in recipe.lessons}
     serving |= {lesson.method for lesson in recipe.lessons if lesson.baseline}
-    parts = [lesson for lesson in recipe.lessons if lesson.run in fused or without_student(lesson.run) in fused]
+    parts = [lesson for lesson in recipe.lessons if lesson.run in fused]
     serving |= {lesson.method for lesson in parts if lesson.view != "image" or not lesson.listened_to()}
     return [row for row in rows if row["method"] not in serving]
-
-
-def without_student(run: str) -> str:
-    """A pattern of runs as a fusion names one for each student."""
-    return run.replace("{student}", "{every}")
 
 
 def helped(rows: list[Row]) -> str:
