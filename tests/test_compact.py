@@ -45,6 +45,8 @@ def test_every_text_is_there_letter_by_letter_and_as_wide_as_drawn(drawn):
         assert weight == ("bold" if text == "bold" else "normal")
         assert float(found[text]["textLength"]) == pytest.approx(text_width(text, 8, weight), abs=0.06)
         assert ("rotate(-90)" in found[text]["transform"]) == (text == "upright")
+        kept = found[text].get("{http://www.w3.org/XML/1998/namespace}space") == "preserve"
+        assert kept == (text == "two  spaces")
 
 
 def test_two_hyphens_which_no_comment_can_hold_stay_outlines(drawn):

@@ -32,7 +32,7 @@ def compact(svg: str) -> str:
 
     body = re.sub(r"<defs>\s*</defs>", "", OUTLINE.sub("", TEXT.sub(taken_out, svg)))
     used = sorted(set(re.findall(r'href="#(DejaVuSans-[^"]*)"', body)))
-    body = re.sub(r"(<svg[^>]*)>", rf'\1 font-family="{FONTS}" xml:space="preserve">', body, count=1)
+    body = re.sub(r"(<svg[^>]*)>", rf'\1 font-family="{FONTS}">', body, count=1)
     body = body.replace("</svg>", f"<defs>{''.join(outlines[name] for name in used)}</defs></svg>")
     return re.sub(r"\0(\d+)\0", lambda match: texts[int(match[1])], without_surplus(body))
 
@@ -43,6 +43,7 @@ def as_text(match: re.Match[str]) -> str:
     looks = " font-weight='bold'" * bold + " font-style='italic'" * ("-Oblique" in outlines)
     width = text_width(html.unescape(text), size, "bold" if bold else "normal")
     place, style = without_surplus(match["place"]), match["style"]
+    looks += " xml:space='preserve'" * (text.split(" ") != text.split())  # not to lose an indentation
     looks += f" style='{style}'" if style else ""
     return f"<text transform='{place}' font-size='{size:g}' textLength='{width:.1f}'{looks}>{text}</text>"
 
