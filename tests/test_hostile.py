@@ -6,6 +6,8 @@ in test_weights.py, titles on the page in test_page.py.
 
 import json
 import pickle
+import re
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import numpy as np
@@ -47,6 +49,10 @@ def zipped(value):
         return file.read()
 
 
+def scripts(figure):
+    return [element for element in ElementTree.fromstring(figure).iter() if element.tag.endswith("script")]
+
+
 @pytest.mark.parametrize("pickled", [lambda value: pickle.dumps(value, 2), zipped], ids=["pickle", "torch"])
 def test_a_checkpoint_that_would_run_code_is_refused_and_costs_its_epochs_only(here, capsys, pickled):
     (here / "checkpoint.pt").write_bytes(pickled({"identity": {"code": "a"}, "pupils": Hostile()}))
@@ -77,11 +83,14 @@ def test_a_class_name_is_text_in_the_figures_and_no_part_of_the_page(study):
     write_claims(study, results)
     for number in range(1, 7):
         draw_figure(number, study, results)
-        drawn = ElementTree.parse(results / f"figures/figure{number}.svg")
-        assert not [element for element in drawn.iter() if element.tag.endswith("script")]
+        assert not scripts((results / f"figures/figure{number}.svg").read_text())
     assert b"<script>" not in (results / "figures/figure4.svg").read_bytes()
     write_page(study, results)
-    assert "alert(1)" not in (results / "report.html").read_text()
+    page = (results / "report.html").read_text()
+    figures = [unquote(figure) for figure in re.findall(r'"data:image/svg\+xml,([^"]*)"', page)]
+    assert '>✓ vanilla: "/&gt;&lt;script&gt;alert(1)' in "".join(figures)
+    assert not [figure for figure in figures if scripts(figure)]
+    assert "alert(1)" not in re.sub(r'"data:image/svg\+xml,[^"]*"', "", page)
 
 
 @pytest.mark.parametrize("reader", [write_examples, write_claims])
