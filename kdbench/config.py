@@ -102,7 +102,9 @@ class Training(Section):
     momentum: float = Field(0.9, ge=0, lt=1, description="sgd only")
     weight_decay: float = Field(0.0, ge=0, description="of every parameter")
     schedule: Literal["constant", "one-cycle", "cosine"] = Field("constant", description="stepped at every batch")
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: autocast in the network; losses stay fp32")
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="bf16: autocast in the network where the device has bf16, else fp32; losses stay fp32"
+    )
     augmentation: Augmentation = Augmentation()
     threads: Positive = Field(1, description="CPU threads a run asks for; another number may change the last bits")
 

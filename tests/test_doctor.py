@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from kdbench.classroom import device
 from kdbench.cli import main
 from kdbench.config import Network, check_config
 from kdbench.doctor import data, machine, programs, results, study, weights
@@ -204,6 +205,29 @@ def test_more_cores_than_memory_has_room_for_jobs_is_a_note(monkeypatch):
     assert (found.state, found.remedy) == ("note", "snakemake --resources mem_mb=7372")
     monkeypatch.setattr(machine, "memory_bytes", lambda: 64 * 2**30)
     assert machine.machine().found == "16 cores, 64.0 GiB of memory"
+
+
+@pytest.mark.parametrize(
+    ("teacher", "students", "there", "found"),
+    [
+        ("fp32", "fp32", False, []),
+        ("bf16", "fp32", True, ["ok       bf16           for the teacher"]),
+        ("bf16", "bf16", False, ["note     bf16           asked for the teacher and students, and this processor has"]),
+    ],
+)
+def test_bf16_that_is_asked_for_and_is_not_there_is_noted(values, monkeypatch, teacher, students, there, found):
+    monkeypatch.setattr(device, "has_bf16", lambda kind: there and kind == "cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    precisions = {"training": {"precision": students}, "teacher": {"training": {"precision": teacher}}}
+
+    def noted(device):
+        config = check_config(merge(values, precisions | {"device": device}))
+        return [str(finding) for finding in machine.arithmetic(config, torch)]
+
+    lines = noted("cpu")
+    assert len(lines) == len(found) and all(map(str.startswith, lines, found))
+    lines = noted("auto")
+    assert ["GPU has none: computed in fp32" in line for line in lines] == [True] * len(found)
 
 
 # --- the study -------------------------------------------------------------------------------------------------------

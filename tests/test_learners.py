@@ -5,10 +5,12 @@ import hashlib
 import pytest
 import torch
 
+from kdbench.classroom import device
 from kdbench.classroom.learners import build_pupil
 from kdbench.classroom.train import train
 from kdbench.config import check_config
 from kdbench.data.store import load_packed, write_tensors
+from kdbench.finished import read_metrics
 from kdbench.overlay import merge
 from kdbench.plan import Plan
 from kdbench.run import Source
@@ -60,10 +62,14 @@ def test_first_weights_are_drawn_anew_for_each_seed_name_and_variant(learner, fi
     assert not same(first_weights(learner, variant="2"), drawn)
 
 
-@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+@pytest.mark.parametrize(
+    ("precision", "there", "dtype"),
+    [("fp32", True, torch.float32), ("bf16", True, torch.bfloat16), ("bf16", False, torch.float32)],
+)
 def test_networks_compute_in_the_precision_of_their_run_and_keep_weights_and_logits_in_fp32(
-    small_results, values, monkeypatch, precision, dtype
+    small_results, values, monkeypatch, precision, there, dtype
 ):
+    monkeypatch.setattr(device, "has_bf16", lambda _: there)
     found = {"layers": set(), "weights": set(), "logits": set()}
 
     def keep(layer, _, output):
@@ -79,5 +85,20 @@ def test_networks_compute_in_the_precision_of_their_run_and_keep_weights_and_log
 
     before_the_first_epoch(monkeypatch, watch)
     training = {"epochs": 1, "precision": precision}
-    train([Plan(check_config(merge(values, {"training": training}))).run("scratch-lenet", 1)], small_results, 1)
+    run = Plan(check_config(merge(values, {"training": training}))).run("scratch-lenet", 1)
+    train([run], small_results, 1)
     assert found == {"layers": {dtype}, "weights": {torch.float32}, "logits": {torch.float32}}
+    assert read_metrics(run.folder(small_results))["precision"] == ("bf16" if dtype == torch.bfloat16 else "fp32")
+
+
+def test_a_processor_has_bf16_as_onednn_says_and_a_gpu_from_ampere_on(monkeypatch):
+    has_bf16 = device.has_bf16.__wrapped__  # not remembered
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    for there in (True, False):
+        monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda there=there: there)
+        assert has_bf16("cpu") is there
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda there=there: (8, 0) if there else (7, 5))
+        assert has_bf16("cuda") is there
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert has_bf16("cpu") is False

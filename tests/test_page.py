@@ -240,6 +240,20 @@ def test_the_configuration_and_environment_are_on_the_page(page):
     assert "temperature: 10" in configuration[2] and "details" in configuration[3]
     facts = {term[2]: value[2] for term, value in zip(page.all("dt"), page.all("dd"), strict=True)}
     assert facts["Devices"] == "cpu" and facts["torch"] == "0" and facts["CPU threads a run"] == "1"
+    assert "In fp32, without bf16 on the machine" not in facts
+
+
+def test_runs_that_computed_in_another_precision_than_was_asked_for_are_named(tmp_path):
+    config = make_page(tmp_path, methods=["scratch"], seeds=[1, 2])
+    for path in tmp_path.glob("runs/scratch-alexnet/seed*/metrics.json"):
+        metrics = json.loads(path.read_text())
+        metrics["settings"]["training"]["precision"] = "bf16"
+        path.write_text(json.dumps(metrics | {"precision": "fp32"}))
+    write_page(config, tmp_path, OPTIONS)
+    [said] = re.findall(
+        r"In fp32, without bf16 on the machine</dt>\s*<dd>(.*?)</dd>", (tmp_path / "report.html").read_text()
+    )
+    assert said == "scratch-alexnet"
 
 
 def test_a_study_that_tunes_nothing_says_so_in_place_of_table_1(tmp_path):

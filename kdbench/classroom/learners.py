@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from kdbench.classroom.device import arithmetic
 from kdbench.classroom.seeding import stream_seed
 from kdbench.classroom.specialist import relabelled, special_classes
 from kdbench.classroom.view import View
@@ -36,7 +37,8 @@ class Pupil(nn.Module):
         self.features: Features | None = None
 
     def forward(self, images: Tensor) -> Tensor:
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+        precision = arithmetic(self.precision, images.device.type)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bf16"):
             logits = self.network(self.view(images))
         return logits.float()
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kdbench.classroom.adapters import build_adapters
 from kdbench.classroom.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
-from kdbench.classroom.device import set_up_device
+from kdbench.classroom.device import arithmetic, set_up_device
 from kdbench.classroom.epochs import Classroom, steps_per_epoch, train_epoch
 from kdbench.classroom.evaluate import Evaluation, predict_logits
 from kdbench.classroom.images import TrainingImages
@@ -92,6 +92,9 @@ def train_run(run: Run, results: Path, device: torch.device, progress: Progress,
     }
     for pupil in pupils.values():
         pupil.watch(watched(run))
+    precision = arithmetic(run.training.precision, device.type)
+    if precision != run.training.precision:
+        print(f"{run.training.precision} is asked for and this machine has none: networks compute in {precision}")
     adapters = build_adapters(run, pupils, mentors, data, device)
     room = open_classroom(run, pupils, Losses(run, weights, adapters), mentors, data, split, device)
     reported = ReportedEpochs(room)
@@ -110,6 +113,7 @@ def train_run(run: Run, results: Path, device: torch.device, progress: Progress,
             ],
             **({"classes": list(data.classes[: len(special)])} if special else {}),
             "learners": figures,
+            "precision": precision,
             "seconds": round(sum(epoch_seconds), 3),
             "epoch_seconds": [round(seconds, 3) for seconds in epoch_seconds],
             "digests": {**identity, "inputs": {"train": data.digest, **mentors.digests}},

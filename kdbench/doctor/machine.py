@@ -1,12 +1,14 @@
-"""The machine: GPUs, cores, memory."""
+"""The machine: GPUs, cores, memory, arithmetic."""
 
 import os
 import shutil
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+from kdbench.config import Config
 from kdbench.doctor.finding import Finding
 from kdbench.wording import counted
 
@@ -43,6 +45,22 @@ def gpu(torch: ModuleType, device: str) -> Finding:
             "problem", "GPU", f"{found}, and the configuration says device: cuda", f"device: auto; or {remedy}"
         )
     return Finding("note", "GPU", f"{found}: runs here train on the CPU, too slow for the paper's ResNet-50", remedy)
+
+
+def arithmetic(config: Config, torch: ModuleType) -> Iterator[Finding]:
+    """Where bf16 is asked for, whether networks compute in it."""
+    from kdbench.classroom.device import arithmetic
+
+    trainings = {"the teacher": config.teacher.training, "students": config.training}
+    learners = " and ".join(name for name, training in trainings.items() if training.precision == "bf16")
+    if not learners:
+        return
+    gpu = config.device != "cpu" and torch.cuda.is_available()
+    if arithmetic("bf16", "cuda" if gpu else "cpu") == "bf16":
+        yield Finding("ok", "bf16", f"for {learners}")
+    else:
+        found = f"asked for {learners}, and this {'GPU' if gpu else 'processor'} has none: computed in fp32"
+        yield Finding("note", "bf16", found, "precision: fp32, if that is what you mean")
 
 
 def machine() -> Finding:

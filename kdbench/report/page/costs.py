@@ -63,10 +63,17 @@ def in_thousands(value: float) -> str:
 def environment(results: Path, runs: list[dict[str, str]]) -> list[tuple[str, str]]:
     """Devices of all runs, and versions and threads as the first run recorded them."""
     facts = [("Devices", ", ".join(dict.fromkeys(row["device"] for row in runs)))]
-    for row in runs:
-        folder = results / "runs" / row["run"] / f"seed{row['seed']}"
-        if (folder / METRICS).exists():
-            metrics = read_metrics(folder)
-            facts += [(name, str(version)) for name, version in metrics.get("versions", {}).items()]
-            return [*facts, ("CPU threads a run", str(metrics.get("threads", DASH)))]
+    folders = [results / "runs" / row["run"] / f"seed{row['seed']}" for row in runs]
+    found = [read_metrics(folder) for folder in dict.fromkeys(folders) if (folder / METRICS).exists()]
+    if replaced := dict.fromkeys(metrics["run"] for metrics in found if computed_otherwise(metrics)):
+        facts.append(("In fp32, without bf16 on the machine", ", ".join(replaced)))
+    for metrics in found[:1]:
+        facts += [(name, str(version)) for name, version in metrics.get("versions", {}).items()]
+        facts.append(("CPU threads a run", str(metrics.get("threads", DASH))))
     return facts
+
+
+def computed_otherwise(metrics: dict[str, Any]) -> bool:
+    """Whether a run's networks computed in another precision than the configuration asked for."""
+    asked = metrics["settings"]["training"]["precision"]
+    return bool(metrics.get("precision", asked) != asked)
