@@ -1,4 +1,4 @@
-"""What a study's results folder needs before Snakemake works in it: no other Snakemake there, and no times to come.
+"""What a study's results folder needs before Snakemake works in it: no other data or Snakemake there, no times to come.
 
 In place of Snakemake's own lock, whose files stay after a kill and ask for ``snakemake --unlock``.
 """
@@ -6,6 +6,7 @@ In place of Snakemake's own lock, whose files stay after a kill and ask for ``sn
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import sys
 import time
@@ -16,6 +17,7 @@ from kdbench.errors import KdbenchError
 from kdbench.files import REMEDIES
 
 NAME = ".running"
+ELSEWHERE = "--config pathvars='{results: results/mine}'"
 TOLERANCE = 60.0  # seconds
 _held: list[int] = []  # open files, whose locks last as long as this process
 
@@ -34,7 +36,7 @@ def hold(results: str | Path) -> None:
         os.close(descriptor)
         raise KdbenchError(
             f"{results}: another snakemake writes there: wait until it is done, or give this one another folder "
-            "(--config pathvars='{results: results/mine}')"
+            f"({ELSEWHERE})"
         ) from None
     except OSError:  # a file system without locks
         pass
@@ -46,6 +48,19 @@ def check_place(results: str | Path) -> None:
     for place in (Path(results), *Path(results).parents):
         if place.exists() and not place.is_dir():
             raise KdbenchError(f"{place}: {REMEDIES[errno.ENOTDIR]}")
+
+
+def check_data(results: str | Path, source: str) -> None:
+    """Raise KdbenchError where ``results`` holds a study of other data: Snakemake would do every run of it anew."""
+    try:
+        there = json.loads((Path(results) / "data" / "dataset.json").read_text(encoding="utf-8"))["source"]
+    except (OSError, ValueError, KeyError):
+        return
+    if there != source:
+        raise KdbenchError(
+            f"{results}: holds a study of {there}, and this one is of {source}: delete that, or give this one another "
+            f"folder ({ELSEWHERE})"
+        )
 
 
 def settle_times(results: str | Path) -> None:

@@ -1,6 +1,7 @@
 """`kdbench doctor`: each thing that a study may lack is made here, and must be named with the way out."""
 
 import hashlib
+import json
 import os
 import stat
 import subprocess
@@ -110,6 +111,17 @@ def test_a_wrong_key_is_a_problem_with_its_remedy(here, capsys):
     assert 'unknown network "lenett"; did you mean "lenet"?' in capsys.readouterr().out
     assert main(["doctor", "--config", "few.yaml"]) == 1
     assert "-> add a student or remove" in capsys.readouterr().out
+
+
+def test_a_results_folder_with_other_data_is_a_problem(here, config):
+    place = config.results / "data" / "dataset.json"
+    place.parent.mkdir(parents=True)
+    place.write_text('{"source": "fashion-mnist"}')
+    found = data.data(config)
+    assert (found.state, found.remedy) == ("problem", "pathvars.results: another folder")
+    assert str(config.results) in found.found
+    place.write_text(json.dumps({"source": config.data.source}))
+    assert data.data(config).state == "ok"
 
 
 def test_a_terminal_gets_colours_unless_it_asks_for_none(monkeypatch):

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from kdbench.errors import KdbenchError
-from kdbench.running import hold, settle_times
+from kdbench.running import check_data, hold, settle_times
 from tests.conftest import DIGITS, ROOT
 
 HOLD = (
@@ -39,6 +39,21 @@ def test_a_killed_holder_leaves_nothing_to_unlock(holder, tmp_path):
     holder.kill()
     holder.wait()
     hold(tmp_path / "results")
+
+
+def test_a_folder_that_holds_a_study_of_other_data_is_refused_and_left_as_it_is(clone, snakemake):
+    folder = clone("other-data")
+    there = folder / "results/digits/data/dataset.json"
+    there.parent.mkdir(parents=True)
+    there.write_text('{"source": "fashion-mnist"}')
+    done = snakemake(folder, "-n", *DIGITS, check=False)
+    assert done.returncode == 2
+    assert "kdbench: results/digits: holds a study of fashion-mnist, and this one is of digits: delete" in done.stderr
+    elsewhere = ["--config", "pathvars={results: results/mine}"]
+    assert snakemake(folder, "-n", "--quiet", *DIGITS, *elsewhere).returncode == 0
+    check_data(folder / "results/digits", "fashion-mnist")
+    there.write_text("half a fi")
+    check_data(folder / "results/digits", "digits")
 
 
 def test_a_second_snakemake_ends_at_once_and_disturbs_nothing(clone, snakemake):

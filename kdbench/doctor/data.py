@@ -8,11 +8,17 @@ from kdbench.data.catalogue import SOURCES
 from kdbench.data.places import data_folders, found_in, named_path
 from kdbench.doctor.finding import Finding, complaint
 from kdbench.errors import KdbenchError
+from kdbench.running import check_data
 
 
 def data(config: Config) -> Finding:
     """The images of the study."""
     source, path = config.data.source, config.data.path
+    try:
+        check_data(config.results, source)
+    except KdbenchError:
+        found = f"{config.results} holds a study of another data set than {source}"
+        return Finding("problem", "data", found, "pathvars.results: another folder")
     if source == "digits":
         return Finding("ok", "data", "digits, which scikit-learn carries")
     if (config.results / "data" / "dataset.json").is_file():

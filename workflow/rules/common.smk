@@ -14,7 +14,7 @@ from kdbench.paper.survey import has_claims_on
 from kdbench.plan import Plan
 from kdbench.report.figures.example_rules import EXAMPLE_METHODS
 from kdbench.run import DECLARATIONS
-from kdbench.running import check_place, hold, settle_times
+from kdbench.running import check_data, check_place, hold, settle_times
 from kdbench.terms import criterion
 from kdbench.variations import GROUPS, variations
 
@@ -51,6 +51,7 @@ try:
     PLAN = Plan(CONFIG)
     if workflow.is_main_process:
         check_place(CONFIG.results)
+        check_data(CONFIG.results, CONFIG.data.source)
         settle_times(CONFIG.results)
 except KdbenchError as error:
     print(f"kdbench: {error}", file=sys.stderr)
