@@ -71,6 +71,8 @@ def test_over_makes_a_lesson_of_each_combination_of_its_values():
     assert [lesson.construction.weight_bits for lesson in lessons] == [2, 2, 8, 8]
     assert [lesson.images.fraction for lesson in lessons] == [0.1, 0.5, 0.1, 0.5]
     assert {lesson.run for lesson in lessons} == {"tried-{student}"}
+    with pytest.raises(KdbenchError, match=r'letters, digits and "-", got \'tried-0.1\': .* write a lesson for each'):
+        recipe({**LESSON, "over": {"share": [0.1, 0.5]}, "method": "tried-{share}"})
 
 
 @pytest.mark.parametrize(

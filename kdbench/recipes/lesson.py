@@ -1,5 +1,6 @@
 """A lesson: one kind of run that a method consists of."""
 
+import re
 from string import Formatter
 from typing import Annotated, Any, Literal
 
@@ -127,7 +128,7 @@ class LossTerm(Section):
 class Lesson(Section):
     """One kind of run. Patterns may hold {student}, {left_out}, {others} (names joined by +) and {weights}."""
 
-    method: str = Field(pattern="^[a-z0-9-]+$", description="its name in results.csv and of its rule")
+    method: str = Field(description="its name in results.csv and of its rule")
     title: str = Field(description="its row in tables and its line in figures; same placeholders as run")
     short: str = Field(description="the same in a word or two, where there is no room")
     run: str
@@ -205,6 +206,16 @@ class Lesson(Section):
         made = [self.images.made_by] if self.images.made_by else []
         fused = self.fuse.members if self.fuse else []
         return list(dict.fromkeys([*self.listened_to(), *started, *made, *fused]))
+
+    @field_validator("method")
+    @classmethod
+    def plain_name(cls, method: str) -> str:
+        if not re.fullmatch(r"[a-z0-9-]+", method):
+            raise ValueError(
+                f'must be of lower-case letters, digits and "-", got {method!r}: call it otherwise; where values '
+                "of over have a point, write a lesson for each, as recipe less-data does"
+            )
+        return method
 
     @model_validator(mode="after")
     def known_placeholders(self) -> "Lesson":
