@@ -153,6 +153,15 @@ def test_all_nine_rows_of_table_2_are_there_with_ours_the_papers_and_the_differe
     assert rows[3][-3:] == ["–", "–", "–"]
 
 
+def test_other_images_than_the_papers_have_no_differences(tmp_path):
+    make_page(tmp_path, seeds=[1], data={"source": "digits"})
+    text = (tmp_path / "report.html").read_text()
+    assert rows_of(text, "table2")[0][2::2] == ["60.54", "56.50", "78.16"]
+    assert {len(row) for row in rows_of(text, "table2")} == {7}
+    assert "on CIFAR-10, not these images" in text and "the larger it is" not in text
+    assert len({len(row) for row in rows_of(text, "table1")}) == 1 and "diff." not in text
+
+
 def test_table_3_has_gap_and_calibration_error_of_each_student_and_says_what_they_are(text):
     rows = rows_of(text, "table3")
     assert [row[0] for row in rows] == [row[0] for row in rows_of(text, "table2")]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from kdbench.paper.reported import read_paper
 from kdbench.report.collect import read_results, write_results
 from kdbench.report.selection import select
 from kdbench.report.study_notes import ranges
@@ -88,6 +89,22 @@ def test_a_cell_of_table_2_is_mean_and_sd_over_seeds_beside_the_papers_number(ta
     _, rows = markdown_rows(tables / "table2.md")
     difference = f"{mean - 58.02:+.2f}".replace("-", "−")
     assert rows[1][4:7] == [f"{mean:.2f} ± {sd:.2f} (3)", "58.02", difference]
+
+
+def test_differences_stand_where_the_images_are_the_papers_by_source_or_by_classes(tmp_path):
+    config = study_config(tmp_path / "study", data={"source": "image-folder", "path": "somewhere"})
+    tables = make_tables(config)
+    headers, rows = markdown_rows(tables / "table2.md")
+    assert headers[1:4] == ["alexnet (S1): ours", "paper", "lenet (S2): ours"] and rows[0][2] == "60.54"
+    text = (tables / "table2.md").read_text()
+    assert "difference" not in text and "paper: its one run, on CIFAR-10, not these images." in text
+    assert "the paper's ResNet-50: 94.75, on CIFAR-10." in text
+    assert markdown_rows(tables / "table1.md")[0][3:6] == ["alexnet (S1): ours", "paper", "lenet (S2): ours"]
+    packed = config.results / "data" / "dataset.json"
+    packed.parent.mkdir()
+    packed.write_text(json.dumps({"source": "image-folder", "classes": read_paper().protocol.class_names}))
+    write_tables(config, config.results)
+    assert markdown_rows(tables / "table2.md")[0][1:4] == ["alexnet (S1): ours", "paper", "diff."]
 
 
 def test_every_number_of_the_papers_table_2_is_in_ours(tables):

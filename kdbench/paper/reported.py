@@ -49,6 +49,7 @@ class Protocol(Section):
 
     dataset: str
     classes: int
+    class_names: list[str]
     image_size: int
     train_images: int
     test_images: int

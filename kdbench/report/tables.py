@@ -6,7 +6,6 @@ a group of columns a student. Accuracies are percentages, differences percentage
 """
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -14,6 +13,7 @@ from kdbench.config import Config, format_weights
 from kdbench.files import write_text
 from kdbench.finished import DECIMALS
 from kdbench.paper.reported import Paper, read_paper
+from kdbench.report.beside_paper import BesidePaper, beside_paper
 from kdbench.report.collect import by_seed, read_results
 from kdbench.report.experiments import experiment_rows, experiments
 from kdbench.report.regularisation import table3, wide_table3
@@ -21,16 +21,11 @@ from kdbench.report.selected import selected_weights, weights_line
 from kdbench.report.selection import tune_run
 from kdbench.report.statistics import Sample, sample
 from kdbench.report.study_notes import notes, student_headers
-from kdbench.report.text_table import DASH, WideTable, absent, signed, with_sd
+from kdbench.report.text_table import WideTable
 
 TABLE1_COLUMNS = ["weights", "student", "mean", "sd", "low", "high", "n", "paper", "difference", "chosen_by"]
 
 TABLE2_COLUMNS = ["experiment", "method", "run", "student", "mean", "sd", "low", "high", "n", "paper", "difference"]
-
-HOW_TO_READ = (
-    "Ours: mean ± standard deviation (number of seeds); paper: its one run; difference: ours − paper, in "
-    "percentage points. The CSV file beside this table has the mean's 95 % interval too."
-)
 
 
 def table1(config: Config, frame: pd.DataFrame, paper: Paper) -> pd.DataFrame:
@@ -45,7 +40,7 @@ def table1(config: Config, frame: pd.DataFrame, paper: Paper) -> pd.DataFrame:
         chosen_by = "+".join(criterion for criterion, point in selected.get("chosen", {}).items() if point == weights)
         for student, role in roles.items():
             ours = sample(list(by_seed(frame, tune_run(weights), student, "validation_accuracy").values()))
-            figures = beside_paper(ours, paper.table1.value(weights, role))
+            figures = figures_beside(ours, paper.table1.value(weights, role))
             rows.append(
                 {"weights": format_weights(weights), "student": student, **figures, "chosen_by": chosen_by or None}
             )
@@ -68,13 +63,13 @@ def table2(config: Config, frame: pd.DataFrame, paper: Paper) -> pd.DataFrame:
                     "method": experiment.method,
                     "run": experiment.runs[student],
                     "student": student,
-                    **beside_paper(ours, reported),
+                    **figures_beside(ours, reported),
                 }
             )
     return pd.DataFrame(rows, columns=TABLE2_COLUMNS)
 
 
-def beside_paper(ours: Sample, reported: float | None) -> dict[str, float | int | None]:
+def figures_beside(ours: Sample, reported: float | None) -> dict[str, float | int | None]:
     difference = None if reported is None else round(ours.mean - reported, DECIMALS)
     return {
         "mean": round(ours.mean, DECIMALS),
@@ -87,33 +82,24 @@ def beside_paper(ours: Sample, reported: float | None) -> dict[str, float | int 
     }
 
 
-def teacher_line(config: Config, frame: pd.DataFrame, paper: Paper) -> str:
+def teacher_line(config: Config, frame: pd.DataFrame, paper: Paper, beside: BesidePaper) -> str:
     ours = sample(list(by_seed(frame, "teacher", "teacher", "test_accuracy").values()))
     theirs = paper.protocol.teacher
-    figures = beside_paper(ours, theirs.test_accuracy)
-    accuracy, reported, difference = cells(figures)
-    return (
-        f"Teacher: {config.teacher.network.name}, test accuracy {accuracy}; "
-        f"the paper's {theirs.label}: {reported}; difference {difference}."
-    )
+    accuracy, reported, *difference = beside.texts(figures_beside(ours, theirs.test_accuracy))
+    line = f"Teacher: {config.teacher.network.name}, test accuracy {accuracy}; the paper's {theirs.label}: {reported}"
+    return f"{line}; difference {difference[0]}." if difference else f"{line}, on CIFAR-10."
 
 
-def cells(figures: dict[str, Any]) -> list[str]:
-    """Ours, the paper's number and the difference as text; an en dash for what there is not."""
-    mean, sd, n, reported, difference = (figures[name] for name in ("mean", "sd", "n", "paper", "difference"))
-    ours = f"{with_sd(f'{mean:.2f}', sd)} ({n})" if n else DASH
-    return [ours, DASH if absent(reported) else f"{reported:.2f}", DASH if absent(difference) else signed(difference)]
-
-
-def wide_table1(config: Config, tidy: pd.DataFrame, paper: Paper) -> WideTable:
+def wide_table1(config: Config, tidy: pd.DataFrame, paper: Paper, beside: BesidePaper) -> WideTable:
     untuned = [] if tidy["n"].any() else ["This study tunes no weights: the paper's numbers stand alone."]
     wide = WideTable(
         "Table 1",
         paper.table1.caption,
         stub=["α", "β", "γ"],
         students=student_headers(config, paper),
+        columns=beside.columns,
         last=["chosen by"],
-        notes=[*untuned, *notes(config, paper, HOW_TO_READ)],
+        notes=[*untuned, *notes(config, paper, beside.how_to_read)],
     )
     for weights in config.tune.grid:
         point = tidy[tidy["weights"] == format_weights(weights)].set_index("student")
@@ -121,31 +107,35 @@ def wide_table1(config: Config, tidy: pd.DataFrame, paper: Paper) -> WideTable:
         chosen = "" if pd.isna(criteria) else f"best for the {criteria.replace('+', ' and the ')} student"
         row = [f"{weight:g}" for weight in weights]
         for student in config.students:
-            row += cells(dict(point.loc[student.name]))
+            row += beside.texts(dict(point.loc[student.name]))
         wide.rows.append([*row, chosen])
     return wide
 
 
-def wide_table2(config: Config, tidy: pd.DataFrame, paper: Paper, conditions: list[str]) -> WideTable:
+def wide_table2(
+    config: Config, tidy: pd.DataFrame, paper: Paper, beside: BesidePaper, conditions: list[str]
+) -> WideTable:
     wide = WideTable(
         "Table 2",
         paper.table2.caption,
         stub=["Experiment"],
         students=student_headers(config, paper),
-        notes=[*conditions, *notes(config, paper, HOW_TO_READ)],
+        columns=beside.columns,
+        notes=[*conditions, *notes(config, paper, beside.how_to_read)],
     )
-    wide.rows = experiment_rows(config, tidy, cells, len(wide.columns))
+    wide.rows = experiment_rows(config, tidy, beside.texts, len(wide.columns))
     return wide
 
 
 def write_tables(config: Config, results: Path) -> None:
     """Write tables/table1, table2 and table3 as .csv, .md and .tex from results.csv."""
     paper, frame = read_paper(), read_results(results)
+    beside = beside_paper(config, results, paper)
     tidy1, tidy2, tidy3 = (table(config, frame, paper) for table in (table1, table2, table3))
-    conditions = [line for line in (teacher_line(config, frame, paper), weights_line(config, frame)) if line]
+    conditions = [line for line in (teacher_line(config, frame, paper, beside), weights_line(config, frame)) if line]
     for name, tidy, wide in [
-        ("table1", tidy1, wide_table1(config, tidy1, paper)),
-        ("table2", tidy2, wide_table2(config, tidy2, paper, conditions)),
+        ("table1", tidy1, wide_table1(config, tidy1, paper, beside)),
+        ("table2", tidy2, wide_table2(config, tidy2, paper, beside, conditions)),
         ("table3", tidy3, wide_table3(config, tidy3, paper)),
     ]:
         write_text(results / "tables" / f"{name}.csv", tidy.to_csv(index=False, lineterminator="\n"))

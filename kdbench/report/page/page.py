@@ -11,6 +11,7 @@ from kdbench.files import write_text
 from kdbench.paper.deviations import deviations
 from kdbench.paper.reported import read_paper
 from kdbench.report import regularisation
+from kdbench.report.beside_paper import beside_paper
 from kdbench.report.claims import how_judged
 from kdbench.report.collect import read_results
 from kdbench.report.page import dag, dag_picture
@@ -29,7 +30,7 @@ from kdbench.report.page.tables import (
 from kdbench.report.selected import weights_line
 from kdbench.report.study_notes import seeds_line, student_headers, students_line
 from kdbench.report.survey.claims import HOW_SURVEY_JUDGED
-from kdbench.report.tables import HOW_TO_READ, teacher_line
+from kdbench.report.tables import teacher_line
 
 
 def write_page(config: Config, results: Path, options: str = "") -> None:
@@ -47,6 +48,7 @@ def as_yaml(config: Config) -> str:
 
 def render(config: Config, results: Path, options: str) -> str:
     paper = read_paper()
+    beside = beside_paper(config, results, paper)
     runs = read_rows(results / "results.csv")
     claims = read_rows(results / "claims.csv")
     of_survey = results / "gains" / "survey-claims.csv"
@@ -59,7 +61,7 @@ def render(config: Config, results: Path, options: str) -> str:
         paper=paper,
         seeds_line=seeds_line(config),
         weights_line=weights_line(config, read_results(results)),
-        teacher_line=teacher_line(config, read_results(results), paper),
+        teacher_line=teacher_line(config, read_results(results), paper, beside),
         students_line=students_line(config, paper),
         verdicts=verdict_counts(claims),
         claims=claim_rows(claims),
@@ -67,10 +69,13 @@ def render(config: Config, results: Path, options: str) -> str:
         survey_verdicts=verdict_counts(survey_claims),
         survey_claims=survey_rows(survey_claims),
         how_survey_judged=HOW_SURVEY_JUDGED,
-        how_to_read=HOW_TO_READ,
+        how_to_read=beside.how_to_read,
+        accuracy_columns=beside.columns,
         students=student_headers(config, paper),
-        table1=table1_rows(config, read_rows(results / "tables" / "table1.csv")),
-        table2=experiment_rows(config, read_rows(results / "tables" / "table2.csv"), accuracy_cells),
+        table1=table1_rows(config, read_rows(results / "tables" / "table1.csv"), beside),
+        table2=experiment_rows(
+            config, read_rows(results / "tables" / "table2.csv"), lambda row: accuracy_cells(row, beside)
+        ),
         table3=experiment_rows(config, read_rows(results / "tables" / "table3.csv"), regularisation_cells),
         table3_caption=f"{regularisation.CAPTION} {regularisation.HOW_TO_READ}",
         selection=selection_sentences(config, results),

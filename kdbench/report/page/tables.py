@@ -9,22 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from kdbench.config import Config, format_weights
+from kdbench.report.beside_paper import BesidePaper
 from kdbench.report.page.cells import Cell, number, shaded
 from kdbench.report.regularisation import gap_and_error
 from kdbench.report.selected import find_selection, written
-from kdbench.report.tables import cells
 from kdbench.report.text_table import DASH
 
 
-def accuracy_cells(row: dict[str, str] | None) -> list[Cell]:
+def accuracy_cells(row: dict[str, str] | None, beside: BesidePaper) -> list[Cell]:
     """Ours, the paper's and the difference of one row of table1.csv or table2.csv; dashes where there is none."""
     if row is None:
-        return [Cell(DASH)] * 3
+        return [Cell(DASH)] * len(beside.columns)
     figures = {name: number(row[name]) for name in ("mean", "sd", "paper", "difference")}
-    ours, reported, difference = cells(
+    ours, reported, *difference = beside.texts(
         {**{name: math.nan if value is None else value for name, value in figures.items()}, "n": int(row["n"] or 0)}
     )
-    return [Cell(ours, figures["mean"]), Cell(reported, figures["paper"]), shaded(difference, figures["difference"])]
+    shades = [shaded(text, figures["difference"]) for text in difference]
+    return [Cell(ours, figures["mean"]), Cell(reported, figures["paper"]), *shades]
 
 
 def regularisation_cells(row: dict[str, str] | None) -> list[Cell]:
@@ -53,8 +54,8 @@ def experiment_rows(
     ]
 
 
-def table1_rows(config: Config, tidy: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """A row a grid point: its weights, three cells a student, and which criteria choose it; none where nothing ran."""
+def table1_rows(config: Config, tidy: list[dict[str, str]], beside: BesidePaper) -> list[dict[str, Any]]:
+    """A row a grid point: its weights, each student's cells, and which criteria choose it; none where nothing ran."""
     if all(not number(row["n"]) for row in tidy):
         return []
     rows = []
@@ -64,7 +65,9 @@ def table1_rows(config: Config, tidy: list[dict[str, str]]) -> list[dict[str, An
         rows.append(
             {
                 "weights": [f"{weight:g}" for weight in weights],
-                "cells": [cell for student in config.students for cell in accuracy_cells(by_student.get(student.name))],
+                "cells": [
+                    cell for student in config.students for cell in accuracy_cells(by_student.get(student.name), beside)
+                ],
                 "chosen": " and ".join(criterion for criterion in criteria if criterion),
             }
         )
