@@ -17,4 +17,4 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     known = sorted(known)
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f'; did you mean "{near[0]}"?' if near else ""
-    return f'unknown {kind} "{name}"{hint} (available: {", ".join(known)})'
+    return f'unknown {kind} "{name}"{hint} (available: {", ".join(known) or "none"})'

@@ -9,6 +9,7 @@ from pathlib import Path
 
 _CONFIGURATION = ("--configfile", "--configfiles")
 _EXECUTOR = ("--workflow-profile", "--profile", "--executor", "-e")
+_QUIET = ("all", "host", "progress", "reason", "rules")
 
 
 def complaint(arguments: Sequence[str]) -> str | None:
@@ -17,6 +18,9 @@ def complaint(arguments: Sequence[str]) -> str | None:
     for option, value in given:
         if option in _CONFIGURATION and not Path(value).is_file():
             return f"kdbench: {value} does not exist. {_remedy(Path(value))}"
+    for option, value in given:
+        if option in ("-q", "--quiet") and value not in _QUIET:
+            return f"kdbench: -q takes every word after it: snakemake {value} -n -q rules ..."
     executors = {Path(value).name for option, value in given if option in _EXECUTOR}
     if "slurm" in executors and not find_spec("snakemake_executor_plugin_slurm"):
         return "kdbench: Snakemake's executor for Slurm is not installed: make slurm, or pip install 'kdbench[slurm]'"

@@ -29,6 +29,11 @@ def test_a_target_behind_the_configuration_is_told_its_place():
     assert said.endswith("If tables is a target, it stands before --configfile: snakemake tables --configfile ...")
 
 
+def test_a_target_behind_quiet_is_told_its_place():
+    assert complaint("-n -q rules tables").endswith("-q takes every word after it: snakemake tables -n -q rules ...")
+    assert complaint("--quiet tables").startswith("kdbench: -q takes")
+
+
 @pytest.mark.parametrize("slurm", ["--workflow-profile profiles/slurm", "--executor=slurm", "-e slurm"])
 def test_a_missing_executor_is_answered_with_what_to_install(slurm, monkeypatch):
     monkeypatch.setattr(command_line, "find_spec", lambda name: None)
@@ -44,6 +49,8 @@ def test_a_missing_executor_is_answered_with_what_to_install(slurm, monkeypatch)
         "tables",
         "tables -n --configfile presets/digits.yaml presets/survey.yaml --cores 1",
         "--executor local tables",
+        "tables -n -q rules progress --configfile presets/digits.yaml",
+        "tables -q",
     ],
 )
 def test_nothing_is_said_of_what_is_right(line):

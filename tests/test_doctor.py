@@ -110,7 +110,7 @@ def test_a_wrong_key_is_a_problem_with_its_remedy(here, capsys):
     assert main(["doctor", "--config", "wrong.yaml"]) == 1
     assert 'unknown network "lenett"; did you mean "lenet"?' in capsys.readouterr().out
     assert main(["doctor", "--config", "few.yaml"]) == 1
-    assert "-> add a student or remove" in capsys.readouterr().out
+    assert "got 1: add a student or remove" in capsys.readouterr().out
 
 
 def test_a_results_folder_with_other_data_is_a_problem(here, config):

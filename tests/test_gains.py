@@ -326,7 +326,23 @@ def test_the_answer_to_the_question_of_size_is_the_smallest_model_that_keeps_its
         {"title": "whole", "times_smaller": 1.0, "over_longest": 2.0, "over_teacher": -6.0},
     ]
     said = answer("simple model", [{**row, "accuracy": 60.0, "times_smaller_itself": 4.0} for row in rows])
-    assert "four bits, −0.50; 4.0 times smaller than itself in full, 8.0 times than the teacher, −8.00" in said
+    assert (
+        "four bits, −0.50; 4.0 times smaller than itself in full, 8.0 times than the teacher, 8.00 points below" in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("times", "text"), [(0.5, "about as long"), (1.4, "about as long"), (2.7, "about 3 times as long")]
+)
+def test_training_times_are_told_no_finer_than_they_are_known(times, text):
+    row = {"title": "that", "gain_scratch": 1.0, "over_all": 1.0, "times_as_long": times}
+    assert answer("learning time", [row]) == f"Highest: that, +1.00 beside training from scratch, trained {text}."
+
+
+def test_what_is_below_scratch_on_as_many_images_is_not_called_above_it():
+    row = {"title": "Vanilla, 2 % of the images", "fraction": 0.02, "gain_scratch": -3.0, "p_adjusted_scratch": 0.5}
+    said = answer("limited data", [{**row, "low_scratch": -5.0, "high_scratch": -1.0}])
+    assert said.endswith("2 %: none above it (nearest: Vanilla, −3.00 (−5.00 to −1.00)).")
 
 
 def test_the_answer_on_accuracy_counts_what_is_significant(objectives):
@@ -401,7 +417,10 @@ def test_a_claim_without_its_runs_is_not_tested(study):
 @pytest.mark.parametrize("method", ["vanilla-longer", "born-again-ensemble"])
 def test_what_is_called_highest_is_a_method_of_one_network_and_no_baseline(table, method):
     changed = table.copy()
-    changed.loc[changed["method"] == method, "gain_vanilla"] = 50.0
+    changed.loc[changed["method"] == method, ["gain_vanilla", "gain_scratch"]] = 50.0
     assert "+50.00" not in " ".join(findings(changed))
     changed.loc[changed["method"] == "conditional", "gain_vanilla"] = 40.0
-    assert "Highest over vanilla distillation: Conditional teacher-student, +40.00." in " ".join(findings(changed))
+    changed.loc[changed["method"] == "full-precision-apprentice", "gain_scratch"] = 30.0
+    found = "Highest over training from scratch: Apprentice B in full (soft labels, T = 1), +30.00;"
+    assert found in " ".join(findings(changed))
+    assert "; over vanilla distillation: Conditional teacher-student, +40.00." in " ".join(findings(changed))

@@ -50,6 +50,16 @@ def planned(values, monkeypatch):
     return plan
 
 
+def test_what_nearly_is_a_recipe_is_told_what_it_is(tmp_path, monkeypatch):
+    with pytest.raises(KdbenchError, match='"soft-labels-only" is run by the recipe conditional: list that'):
+        read_recipe("soft-labels-only")
+    monkeypatch.chdir(tmp_path)
+    Path("recipes").mkdir()
+    Path("recipes/cosine.yml").touch()
+    with pytest.raises(KdbenchError, match=r"recipes/cosine.yml is not read: call it cosine.yaml"):
+        read_recipe("cosine")
+
+
 def test_over_makes_a_lesson_of_each_combination_of_its_values():
     lessons = recipe(
         {

@@ -14,6 +14,7 @@ from kdbench.recipes.schema import Recipe, read_recipe, recipe_names
 from kdbench.recipes.survey import STAGES, Survey, choices, choices_of, filters
 from kdbench.report.survey import method_list, tables
 from kdbench.report.survey import words as survey_words
+from kdbench.report.survey.glance import glance
 from kdbench.report.survey.page import claims, up_to_date
 from kdbench.report.survey.tables import COLUMNS, claimed, table_lines
 from kdbench.report.survey.techniques import techniques
@@ -229,6 +230,38 @@ def test_a_technique_is_said_to_help_where_that_is_significant(tmp_path):
     assert re.search(r"\| Soft labels only .* 10.50† \|", text)
     assert "\n\n† Hardly better than chance" in text
     assert re.search(r"\| resnet8 +\| +5 \| +90.00 \| +−1.00\\\* ± 0.50 \| +\+1.00 \| +– \|", text)
+
+
+def test_at_a_glance_techniques_stand_by_their_median_over_data_and_students(tmp_path):
+    columns = ["recipe", "method", "title", "student", "networks", "fraction", "gain_scratch", "p_adjusted_scratch"]
+    rows = {
+        "digits": [
+            ["conditional", "conditional", "Conditional", "lenet", "1", "1.0", "0.5", "0.4"],
+            ["conditional", "conditional", "Conditional", "resnet8", "1", "1.0", "-2.0", "0.01"],
+            ["fitnets", "fitnets", "FitNets hints", "lenet", "1", "1.0", "3.0", "0.01"],
+            ["longer", "scratch-longer", "Twice", "lenet", "1", "1.0", "9.0", "0.01"],
+            # Not compared: what serves another, few images, several networks, nothing to compare with.
+            ["conditional", "soft-labels-only", "Soft labels only", "lenet", "1", "1.0", "8.0", "0.01"],
+            ["vid", "vid-20", "VID, 20 %", "lenet", "1", "0.2", "8.0", "0.01"],
+            ["ensemble", "ensemble-together", "Ensemble", "lenet", "3", "1.0", "8.0", "0.01"],
+            ["scratch", "scratch", "Scratch", "lenet", "1", "1.0", "", ""],
+        ],
+        "fashion-mnist": [["fitnets", "fitnets", "FitNets hints", "lenet", "1", "1.0", "-4.0", ""]],
+    }
+    for study, found in rows.items():
+        folder = tmp_path / f"{study}-survey" / "gains"
+        folder.mkdir(parents=True)
+        (folder / "gains.csv").write_text("\n".join(",".join(row) for row in [columns, *found]) + "\n")
+    said, _, *lines = glance(tmp_path).splitlines()
+    assert said == (
+        "Of 4 comparisons with training from scratch, 1 are significantly above it, 1 below, 2 not decided."
+    )
+    assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in (lines[0], *lines[2:])] == [
+        ["Method", "digits: lenet", "digits: resnet8", "fashion-mnist: lenet", "Above in", "Median"],
+        ["Twice", r"+9.00\*", "–", "–", "1 of 1", "+9.00"],
+        ["FitNets hints", r"+3.00\*", "–", "−4.00", "1 of 2", "−0.50"],
+        ["Conditional", "+0.50", r"−2.00\*", "–", "1 of 2", "−0.75"],
+    ]
 
 
 def test_the_surveys_sentences_have_the_published_verdicts(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import kdbench
 from kdbench.config import Config
-from kdbench.doctor.finding import Finding, State, complaint
+from kdbench.doctor.finding import Finding, State
 from kdbench.errors import KdbenchError
 from kdbench.plan import Plan
 from kdbench.wording import counted
@@ -35,11 +35,11 @@ def differ(one: Path, other: Path) -> bool:
 
 def planned(config: Config | KdbenchError) -> Plan | Finding:
     if isinstance(config, KdbenchError):
-        return Finding("problem", "configuration", *complaint(config))
+        return Finding("problem", "configuration", str(config))  # which ends with what to do, or with what there is
     try:
         return Plan(config)
     except KdbenchError as error:
-        return Finding("problem", "configuration", *complaint(error))
+        return Finding("problem", "configuration", str(error))
 
 
 def configuration(plan: Plan) -> Finding:

@@ -1,5 +1,6 @@
 """A recipe: a method as its place in the survey's model and the lessons (kinds of runs) it consists of."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import product
@@ -86,13 +87,24 @@ def recipe_names() -> list[str]:
 def read_recipe(name: str) -> Recipe:
     """The recipe called ``name``; raises KdbenchError where there is none or it is malformed."""
     if name not in recipe_files():
-        raise KdbenchError(f"methods: {unknown('method', name, recipe_names())}")
+        raise KdbenchError(f"methods: {unknown_recipe(name)}")
     file = recipe_files()[name]
     source = f"kdbench/recipes/{file.name}" if file.parent == PACKAGE else str(file)
     recipe = check_section(Recipe, read_yaml(file, source), source=source)
     if recipe.name != name:
         raise KdbenchError(f"{source}: name: is {recipe.name}, but a study calls it {name}, as its file: make them one")
     return recipe
+
+
+def unknown_recipe(name: str) -> str:
+    """Why ``name`` is none, where it nearly is one: a method of another recipe, or a file that is called otherwise."""
+    for recipe in recipe_names():
+        with contextlib.suppress(KdbenchError):  # a recipe that the study does not name may be malformed
+            if name in (lesson.method for lesson in read_recipe(recipe).lessons):
+                return f'"{name}" is run by the recipe {recipe}: list that'
+    if Path(f"recipes/{name}.yml").is_file():
+        return f"recipes/{name}.yml is not read: call it {name}.yaml"
+    return unknown("method", name, recipe_names())
 
 
 def read_method(name: str) -> Recipe:

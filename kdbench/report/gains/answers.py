@@ -34,7 +34,7 @@ def smallest(rows: list[Row]) -> str:
     return (
         f"Smallest whose mean keeps within {NEAR:g} point of the best training from scratch: {best['title']}, "
         f"{signed(best['over_longest'])}; {best['times_smaller_itself']:.1f} times smaller than itself in full, "
-        f"{best['times_smaller']:.1f} times than the teacher, {signed(best['over_teacher'])} beside it."
+        f"{best['times_smaller']:.1f} times than the teacher, {beside(best['over_teacher'])} the teacher."
     )
 
 
@@ -45,7 +45,8 @@ def fewest_images(rows: list[Row]) -> str:
         best = max((row for row in compared if row["fraction"] == share), key=lambda row: row["gain_scratch"])
         name = re.sub(r",? ?\d+ % of the images,? ?", "", best["title"])
         reach = interval(best["low_scratch"], best["high_scratch"])
-        said.append(f"{100 * share:g} %: {name}, {starred(best)}" + ("" if reach == DASH else f" ({reach})"))
+        found = f"{name}, {starred(best)}" + ("" if reach == DASH else f" ({reach})")
+        said.append(f"{100 * share:g} %: {found if best['gain_scratch'] > 0 else f'none above it (nearest: {found})'}")
     text = f"Highest over training from scratch on as many images: {'; '.join(said)}." if said else ""
     made = [f"{row['title']}: {row['accuracy']:.2f} % right." for row in rows if row["fraction"] == 0]
     return " ".join([text, *made]).strip()
@@ -55,8 +56,17 @@ def most_learned(rows: list[Row]) -> str:
     best = max(rows, key=learned)
     return (
         f"Highest: {best['title']}, {points(learned(best))} beside training from scratch, "
-        f"{best['times_as_long']:.1f} times its training."
+        f"trained {as_long(best['times_as_long'])}."
     )
+
+
+def as_long(times: float) -> str:
+    """In words, and no finer than training times are known, which other work on a machine may double."""
+    return "about as long" if times < 1.5 else f"about {times:.0f} times as long"
+
+
+def beside(gain: float) -> str:
+    return f"{abs(gain):.2f} points {'below' if gain < 0 else 'above'}"
 
 
 def most_accurate(rows: list[Row]) -> str:

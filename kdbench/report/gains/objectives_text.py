@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from kdbench.config import Config
-from kdbench.report.gains.answers import QUESTIONS, answers, starred
+from kdbench.report.gains.answers import QUESTIONS, answers, as_long, starred
 from kdbench.report.gains.objectives import Row
 from kdbench.report.study_notes import study_line
 from kdbench.report.text_table import DASH, markdown_table, points, records
@@ -34,7 +34,7 @@ SHOWN: dict[str, dict[str, Callable[[Row], str]]] = {
         "Beside scratch on all": lambda row: points(row["over_all"]),
         "Over scratch on as many": lambda row: starred(row) if row["fraction"] else DASH,
     },
-    "learning time": {"Over scratch": starred, "Times its training": lambda row: times(row["times_as_long"])},
+    "learning time": {"Over scratch": starred, "Trained": lambda row: as_long(row["times_as_long"])},
     "accuracy": {"Over scratch": starred, "Over vanilla": lambda row: points(row["gain_vanilla"])},
 }
 
@@ -43,9 +43,9 @@ HOW_TO_READ = (
     "teacher and beside scratch on all: differences of means; over scratch, over vanilla: paired by seed, as in "
     "gains.md, * significant. The best scratch: the most accurate training from scratch, of however many epochs. "
     "Times smaller: the teacher's weights in bytes over the student's; than itself: the same student's in full; "
-    "fewer operations: its operations over the student's, of however few bits; its training: seconds of a method "
-    "and all it needs, over those of training from scratch. The teacher has learned from all images; made: images "
-    "made from it, none of the training images."
+    "fewer operations: its operations over the student's, of however few bits; trained: seconds of a method and all "
+    "it needs beside those of training from scratch, good to a factor of two. The teacher has learned from all "
+    "images; made: images made from it, none of the training images."
 )
 
 

@@ -162,14 +162,17 @@ def significant(table: pd.DataFrame, baseline: str, side: str) -> pd.DataFrame:
 
 
 def best_of(table: pd.DataFrame) -> str:
-    """The method of one network that gains most; none that is itself a baseline, of more epochs."""
+    """The method of one network that gains most over each baseline; none that is itself one, of more epochs."""
     baselines = {run for baseline in BASELINES for run in table[f"baseline_{baseline}"]}
-    compared = records(table[table["gain_vanilla"].notna() & ~table["run"].isin(baselines)])
-    single = [row for row in compared if stands_alone(row)]
-    if not single:
-        return ""
-    best = max(single, key=lambda row: row["gain_vanilla"])
-    return f" Highest over vanilla distillation: {best['title']}, {signed(best['gain_vanilla'])}."
+    said = []
+    for baseline, name in (("scratch", "training from scratch"), ("vanilla", "vanilla distillation")):
+        gain = f"gain_{baseline}"
+        compared = records(table[table[gain].notna() & ~table["run"].isin(baselines)])
+        single = [row for row in compared if stands_alone(row)]
+        if single:
+            best = max(single, key=lambda row: row[gain])
+            said.append(f"over {name}: {best['title']}, {signed(best[gain])}")
+    return f" Highest {'; '.join(said)}." if said else ""
 
 
 def gain_markdown(config: Config, table: pd.DataFrame) -> str:
@@ -208,7 +211,8 @@ HOW_TO_READ = (
     "Accuracy: mean ± standard deviation over seeds, percent of the test images, at the last epoch. Over scratch, "
     "over vanilla, over its control (what its source compares with; gains.csv names it): the mean difference paired "
     "by seed, in percentage points, with its 95 % interval; * significant at the 5 % level after adjustment for the "
-    "number of all these tests (Benjamini and Hochberg), which a few seeds seldom pass: without * is not decided. "
+    "number of all these tests (Benjamini and Hochberg), which a few seeds seldom pass: without * is not decided; "
+    "intervals are not adjusted, and where all seeds differ alike there is neither interval nor test. "
     "Baselines are those for as many epochs, where the study has them, and from as many images; where there is none "
     "from as many, there is no gain. Several networks that answer together are held against one, and left out of what "
     "is called highest. Epochs: those of the student, with those of the run that it goes on from. Zeros: "

@@ -10,6 +10,7 @@ from kdbench.errors import KdbenchError, unknown
 from kdbench.files import write_text
 from kdbench.paper.survey import read_survey, work_name
 from kdbench.recipes.survey import STAGES, Survey, choices
+from kdbench.report.survey.glance import glance
 from kdbench.report.survey.tables import survey_tables
 from kdbench.report.survey.techniques import objectives, published, techniques
 from kdbench.report.text_table import DASH, markdown_table
@@ -21,7 +22,7 @@ MARK = re.compile(r"<!-- methods (?P<part>[^>]*?) -->.*?<!-- end -->", re.DOTALL
 def parts() -> dict[str, str]:
     """Markdown of each part by its name: the tables, the claims, the choices that a recipe states."""
     tables = {name: table.markdown().strip() for name, table in survey_tables().items()}
-    measured = {"objectives": objectives(STUDIES), "techniques": techniques(STUDIES)}
+    measured = {"glance": glance(STUDIES), "objectives": objectives(STUDIES), "techniques": techniques(STUDIES)}
     return tables | {"claims": claims(STUDIES), "choices": choice_table()} | measured
 
 
