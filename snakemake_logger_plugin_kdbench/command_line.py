@@ -13,7 +13,9 @@ _QUIET = ("all", "host", "progress", "reason", "rules")
 
 
 def complaint(arguments: Sequence[str]) -> str | None:
-    """What to tell the user; None where nothing is wrong that Snakemake would not say itself."""
+    """What to tell the user; None where nothing is wrong that Snakemake would not say itself, or it is not Snakemake's."""
+    if "snakemake" not in arguments[0]:
+        return None
     given = list(_values(arguments))
     for option, value in given:
         if option in _CONFIGURATION and not Path(value).is_file():

@@ -34,6 +34,10 @@ def test_a_target_behind_quiet_is_told_its_place():
     assert complaint("--quiet tables").startswith("kdbench: -q takes")
 
 
+def test_another_programs_command_line_is_none_of_ours():
+    assert command_line.complaint(["/usr/bin/pytest", "-q", "tests"]) is None
+
+
 @pytest.mark.parametrize("slurm", ["--workflow-profile profiles/slurm", "--executor=slurm", "-e slurm"])
 def test_a_missing_executor_is_answered_with_what_to_install(slurm, monkeypatch):
     monkeypatch.setattr(command_line, "find_spec", lambda name: None)
