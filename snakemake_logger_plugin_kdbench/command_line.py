@@ -13,7 +13,7 @@ _QUIET = ("all", "host", "progress", "reason", "rules")
 
 
 def complaint(arguments: Sequence[str]) -> str | None:
-    """What to tell the user; None where nothing is wrong that Snakemake would not say itself, or it is not Snakemake's."""
+    """What to tell the user; None where nothing is wrong that Snakemake would not say, or in another program."""
     if "snakemake" not in arguments[0]:
         return None
     given = list(_values(arguments))
