@@ -50,6 +50,7 @@ quote: .venv/installed
 	cp results/reference/cifar10-jpeg-lenet/sensitivity/sensitivity.png docs/cifar10-jpeg-lenet-sensitivity.png
 	cp results/reference/cifar10-jpeg-alexnet/sensitivity/sensitivity.png docs/cifar10-jpeg-alexnet-sensitivity.png
 	cp results/reference/digits-next-steps/further/further.png docs/digits-next-steps.png
+	cp results/reference/digits-ten-seeds-survey/gains/over_scratch.png docs/digits-ten-seeds-gains.png
 	cp results/reference/cifar10-jpeg-next-steps/further/further.png docs/cifar10-jpeg-next-steps.png
 
 test: .venv/installed

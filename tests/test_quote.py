@@ -88,6 +88,8 @@ def test_the_docs_show_the_published_figures():
         "cifar10-jpeg-lenet-sensitivity": "cifar10-jpeg-lenet/sensitivity/sensitivity.png",
         "cifar10-jpeg-alexnet-sensitivity": "cifar10-jpeg-alexnet/sensitivity/sensitivity.png",
         "digits-next-steps": "digits-next-steps/further/further.png",
+        "cifar10-jpeg-next-steps": "cifar10-jpeg-next-steps/further/further.png",
+        "digits-ten-seeds-gains": "digits-ten-seeds-survey/gains/over_scratch.png",
     }
     for name, published in shown.items():
         assert (ROOT / f"docs/{name}.png").read_bytes() == (ROOT / "results/reference" / published).read_bytes()
