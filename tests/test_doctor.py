@@ -234,7 +234,7 @@ def test_bf16_that_is_asked_for_and_is_not_there_is_noted(values, monkeypatch, t
 
     def noted(device):
         config = check_config(merge(values, precisions | {"device": device}))
-        return [str(finding) for finding in machine.arithmetic(config, torch)]
+        return [str(finding) for finding in machine.bf16(config, torch)]
 
     lines = noted("cpu")
     assert len(lines) == len(found) and all(map(str.startswith, lines, found))

@@ -11,7 +11,7 @@ from types import ModuleType
 from kdbench.config import Config
 from kdbench.doctor.data import data, data_sets
 from kdbench.doctor.finding import Finding, shown
-from kdbench.doctor.machine import arithmetic, gpu, machine
+from kdbench.doctor.machine import bf16, gpu, machine
 from kdbench.doctor.programs import imported_torch, packages, python, slurm, snakemake, torch_versions
 from kdbench.doctor.results import permission, space
 from kdbench.doctor.study import configuration, own_losses, planned, workflow
@@ -49,7 +49,7 @@ def findings(config: Config | KdbenchError, results: Path | None) -> Iterator[Fi
     if isinstance(torch, ModuleType):
         yield gpu(torch, study.device if study else "auto")
         if study:
-            yield from arithmetic(study, torch)
+            yield from bf16(study, torch)
     yield snakemake()
     yield slurm()
     yield machine()

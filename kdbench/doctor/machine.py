@@ -47,16 +47,16 @@ def gpu(torch: ModuleType, device: str) -> Finding:
     return Finding("note", "GPU", f"{found}: runs here train on the CPU, too slow for the paper's ResNet-50", remedy)
 
 
-def arithmetic(config: Config, torch: ModuleType) -> Iterator[Finding]:
+def bf16(config: Config, torch: ModuleType) -> Iterator[Finding]:
     """Where bf16 is asked for, whether networks compute in it."""
-    from kdbench.classroom.device import arithmetic
+    from kdbench.classroom.device import has_bf16
 
     trainings = {"the teacher": config.teacher.training, "students": config.training}
     learners = " and ".join(name for name, training in trainings.items() if training.precision == "bf16")
     if not learners:
         return
     gpu = config.device != "cpu" and torch.cuda.is_available()
-    if arithmetic("bf16", "cuda" if gpu else "cpu") == "bf16":
+    if has_bf16("cuda" if gpu else "cpu"):
         yield Finding("ok", "bf16", f"for {learners}")
     else:
         found = f"asked for {learners}, and this {'GPU' if gpu else 'processor'} has none: computed in fp32"
