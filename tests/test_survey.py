@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
 import re
+import subprocess
+import sys
 from hashlib import sha256
 
 import pytest
@@ -324,6 +327,17 @@ def test_a_choice_finds_the_methods_that_make_it(capsys):
     surveys = {name: read_recipe(name).survey for name in recipe_names()}
     expected = [name for name, survey in surveys.items() if survey and survey.teacher_setup == "several"]
     assert sorted(names_listed(every)) == expected
+
+
+def test_a_malformed_recipe_of_ones_own_is_named_below_all_others(tmp_path):
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes/mine.yaml").write_text("name: mine\ntitel: Mine\n")
+    command = [sys.executable, "-m", "kdbench", "methods"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert sorted(names_listed(done.stdout)) == recipe_names()
+    assert "kdbench: recipes/mine.yaml: " in done.stderr and 'did you mean "title"' in done.stderr
 
 
 def test_where_no_method_makes_the_choices_the_list_says_so(capsys):

@@ -15,15 +15,24 @@ WIDEST = 100  # columns, on however wide a terminal
 GROUPS = ("of the paper", "of the survey's tables", "further")
 
 
-def chosen_recipes(wanted: Mapping[str, Sequence[str]]) -> list[Recipe]:
-    """The recipes that make every choice of ``wanted``, by option; raises KdbenchError for one that there is not."""
+def check_choices(wanted: Mapping[str, Sequence[str]]) -> None:
+    """Raise KdbenchError for a choice, by option, that there is not."""
     for option, picked in wanted.items():
         for choice in picked:
             if choice not in choices_of(option):
                 ours = "; the survey's permuted is direct here" if choice == "permuted" else ""
                 raise KdbenchError(f"methods: --{option}: {unknown('choice', choice, choices_of(option))}{ours}")
-    recipes = [read_recipe(name) for name in recipe_names()]
-    return [recipe for recipe in recipes if makes(recipe, wanted)]
+
+
+def all_recipes() -> tuple[list[Recipe], list[KdbenchError]]:
+    """Those that can be read, and what is wrong with the others."""
+    recipes, wrong = [], []
+    for name in recipe_names():
+        try:
+            recipes.append(read_recipe(name))
+        except KdbenchError as error:
+            wrong.append(error)
+    return recipes, wrong
 
 
 def makes(recipe: Recipe, wanted: Mapping[str, Sequence[str]]) -> bool:
@@ -36,7 +45,13 @@ def makes(recipe: Recipe, wanted: Mapping[str, Sequence[str]]) -> bool:
 
 
 def print_methods(wanted: Mapping[str, Sequence[str]]) -> None:
-    print(method_list(chosen_recipes(wanted), min(WIDEST, shutil.get_terminal_size((80, 24)).columns)))
+    """Print the recipes that make every choice of ``wanted``; raises KdbenchError then where others are malformed."""
+    check_choices(wanted)
+    recipes, wrong = all_recipes()
+    chosen = [recipe for recipe in recipes if makes(recipe, wanted)]
+    print(method_list(chosen, min(WIDEST, shutil.get_terminal_size((80, 24)).columns)), flush=True)
+    if wrong:
+        raise KdbenchError("; ".join(map(str, wrong)))
 
 
 def method_list(recipes: Sequence[Recipe], width: int) -> str:
