@@ -6,13 +6,13 @@ In place of Snakemake's own lock, whose files stay after a kill and ask for ``sn
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import sys
 import time
 from datetime import datetime
 from pathlib import Path
 
+from kdbench.data.description import read_description
 from kdbench.errors import KdbenchError
 from kdbench.files import REMEDIES
 
@@ -52,10 +52,7 @@ def check_place(results: str | Path) -> None:
 
 def check_data(results: str | Path, source: str) -> None:
     """Raise KdbenchError where ``results`` holds a study of other data: Snakemake would do every run of it anew."""
-    try:
-        there = json.loads((Path(results) / "data" / "dataset.json").read_text(encoding="utf-8"))["source"]
-    except (OSError, ValueError, KeyError):
-        return
+    there = read_description(results).get("source", source)
     if there != source:
         raise KdbenchError(
             f"{results}: holds a study of {there}, and this one is of {source}: delete that, or give this one another "

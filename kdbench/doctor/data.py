@@ -5,23 +5,22 @@ from pathlib import Path
 from kdbench.config import Config
 from kdbench.data.archives import is_archive
 from kdbench.data.catalogue import SOURCES
+from kdbench.data.description import read_description
 from kdbench.data.places import data_folders, found_in, named_path
 from kdbench.doctor.finding import Finding, complaint
 from kdbench.errors import KdbenchError
-from kdbench.running import check_data
 
 
 def data(config: Config) -> Finding:
     """The images of the study."""
     source, path = config.data.source, config.data.path
-    try:
-        check_data(config.results, source)
-    except KdbenchError:
-        found = f"{config.results} holds a study of another data set than {source}"
+    packed = read_description(config.results).get("source")
+    if packed not in (None, source):
+        found = f"{config.results} holds a study of {packed}, not of {source}"
         return Finding("problem", "data", found, "pathvars.results: another folder")
     if source == "digits":
         return Finding("ok", "data", "digits, which scikit-learn carries")
-    if (config.results / "data" / "dataset.json").is_file():
+    if packed:
         return Finding("ok", "data", f"{source}, packed in {config.results}/data")
     if source == "image-folder" and path is None:
         return Finding("problem", "data", "image-folder lacks its path", "data.path: a folder or archive of images")

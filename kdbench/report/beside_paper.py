@@ -1,11 +1,11 @@
 """Our accuracies beside the paper's: with their difference where both are of the same images, else without it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kdbench.config import Config
+from kdbench.data.description import read_description
 from kdbench.paper.reported import Paper
 from kdbench.report.text_table import DASH, absent, signed, with_sd
 
@@ -42,6 +42,5 @@ def beside_paper(config: Config, results: Path, paper: Paper) -> BesidePaper:
     """By the data's source, or by the classes of what was packed: the paper's images may have come as a folder."""
     if config.data.source == paper.protocol.dataset:
         return BesidePaper(same_images=True)
-    packed = results / "data" / "dataset.json"
-    classes = json.loads(packed.read_text(encoding="utf-8"))["classes"] if packed.is_file() else []
+    classes = read_description(results).get("classes")
     return BesidePaper(same_images=classes == paper.protocol.class_names)

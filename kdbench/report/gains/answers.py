@@ -34,7 +34,7 @@ def smallest(rows: list[Row]) -> str:
     return (
         f"Smallest whose mean keeps within {NEAR:g} point of the best training from scratch: {best['title']}, "
         f"{signed(best['over_longest'])}; {best['times_smaller_itself']:.1f} times smaller than itself in full, "
-        f"{best['times_smaller']:.1f} times than the teacher, {beside(best['over_teacher'])} the teacher."
+        f"{best['times_smaller']:.1f} times than the teacher, {above_or_below(best['over_teacher'])} the teacher."
     )
 
 
@@ -65,7 +65,7 @@ def as_long(times: float) -> str:
     return "about as long" if times < 1.5 else f"about {times:.0f} times as long"
 
 
-def beside(gain: float) -> str:
+def above_or_below(gain: float) -> str:
     return f"{abs(gain):.2f} points {'below' if gain < 0 else 'above'}"
 
 

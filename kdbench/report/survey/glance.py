@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 
 from kdbench.recipes.schema import read_recipe, recipe_names
-from kdbench.report.survey.techniques import Row, published, side, techniques_own
+from kdbench.report.survey.techniques import Row, published, side, starred, techniques_own
 from kdbench.report.text_table import DASH, markdown_table, signed
 from kdbench.wording import counted
 
@@ -23,7 +23,7 @@ def glance(studies: Path) -> str:
     lines = [
         [
             next(iter(found.values()))["title"],
-            *(starred(found[place]) if place in found else DASH for place in places),
+            *(starred(found[place], "scratch") if place in found else DASH for place in places),
             f"{sum(float(row['gain_scratch']) > 0 for row in found.values())} of {len(found)}",
             signed(middle(found)),
         ]
@@ -48,18 +48,9 @@ def middle(found: dict[tuple[str, str], Row]) -> float:
     return median(float(row["gain_scratch"]) for row in found.values())
 
 
-def starred(row: Row) -> str:
-    return signed(float(row["gain_scratch"])) + r"\*" * bool(decides(row))
-
-
-def decides(row: Row) -> int:
-    """1 where the method is significantly above training from scratch, -1 where below, else 0."""
-    return side(row, "scratch") if row["p_adjusted_scratch"] else 0
-
-
 def decided(rows: list[Row]) -> str:
     """Of techniques, without twice the epochs from scratch, which is none."""
-    sides = [decides(row) for row in rows if row["method"] != LONGER]
+    sides = [side(row, "scratch") for row in rows if row["method"] != LONGER]
     above, below = sides.count(1), sides.count(-1)
     return (
         f"Of {counted(len(sides), 'comparison')} with training from scratch, {above} are significantly above it, "

@@ -1,12 +1,12 @@
 """What was measured of each technique, in words and a table: from the published studies' gains and the recipes."""
 
 import csv
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from kdbench.data.description import read_description
 from kdbench.recipes.lesson import Lesson
 from kdbench.recipes.schema import Recipe, read_recipe, recipe_names
 from kdbench.report.statistics import LEVEL
@@ -76,8 +76,7 @@ def published(studies: Path, name: str) -> list[Row]:
 
 def chance(study: Path) -> float:
     """Percent of its test images that are right where every image is called the same."""
-    facts = json.loads((study / "data" / "dataset.json").read_text(encoding="utf-8"))
-    return 100 / len(facts["classes"])
+    return 100 / len(read_description(study)["classes"])
 
 
 def baselines(rows: list[Row], results: list[Row]) -> str:
@@ -202,8 +201,8 @@ def helped(rows: list[Row]) -> str:
 
 def side(row: Row, other: str) -> int:
     """1 where the method is significantly above the ``other``, -1 where below, else 0."""
-    gain = float(row[f"gain_{other}"])
-    return (gain > 0) - (gain < 0) if float(row[f"p_adjusted_{other}"]) < LEVEL else 0
+    gain, p = float(row[f"gain_{other}"]), row[f"p_adjusted_{other}"]
+    return (gain > 0) - (gain < 0) if p and float(p) < LEVEL else 0
 
 
 def places(rows: list[Row]) -> str:
@@ -214,11 +213,14 @@ def places(rows: list[Row]) -> str:
 def gain(row: Row, baseline: str) -> str:
     if not row[f"gain_{baseline}"]:
         return DASH
-    p = row[f"p_adjusted_{baseline}"]
-    star = "\\*" if p and float(p) < LEVEL else ""
     reach = (
         f" ± {(float(row[f'high_{baseline}']) - float(row[f'low_{baseline}'])) / 2:.2f}"
         if row[f"low_{baseline}"]
         else ""
     )
-    return signed(float(row[f"gain_{baseline}"])) + star + reach
+    return starred(row, baseline) + reach
+
+
+def starred(row: Row, baseline: str) -> str:
+    """The gain over a baseline, with a star where it is significant."""
+    return signed(float(row[f"gain_{baseline}"])) + r"\*" * bool(side(row, baseline))
